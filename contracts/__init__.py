@@ -1,0 +1,1 @@
+"""The SageMaker container contract as values: what an image and its platform agree on. No I/O, no dependencies."""

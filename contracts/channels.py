@@ -1,0 +1,85 @@
+"""Channels: named inputs of a training job, and ``inputdataconfig.json`` that lists them inside the container.
+
+Source: SageMaker developer guide, "How Amazon SageMaker Provides Training Information"; API reference, Channel.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from contracts.errors import InvalidConfigFile
+
+
+class InputMode(StrEnum):
+    """How the bytes of a channel reach the container."""
+
+    FILE = "File"
+    FAST_FILE = "FastFile"
+    PIPE = "Pipe"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Channel:
+    """One named input: where it comes from (`uri`) and how the container gets it.
+
+    `uri` is known on the platform's side only; the container sees a folder. `distribution` is ``FullyReplicated`` or
+    ``ShardedByS3Key``.
+    """
+
+    name: str
+    uri: str = ""
+    input_mode: InputMode = InputMode.FILE
+    content_type: str | None = None
+    distribution: str = "FullyReplicated"
+    record_wrapper: str = "None"
+    compression: str = "None"
+
+    @classmethod
+    def from_request(cls, channel: Mapping[str, Any], *, default_mode: InputMode) -> "Channel":
+        """The channel that one entry of a request's (valid) InputDataConfig describes."""
+        source = channel["DataSource"].get("S3DataSource", {})
+        return cls(
+            name=channel["ChannelName"],
+            uri=source.get("S3Uri", ""),
+            input_mode=InputMode(channel.get("InputMode", default_mode)),
+            content_type=channel.get("ContentType"),
+            distribution=source.get("S3DataDistributionType", "FullyReplicated"),
+            record_wrapper=channel.get("RecordWrapperType", "None"),
+            compression=channel.get("CompressionType", "None"),
+        )
+
+
+def format_input_data_config(channels: Iterable[Channel]) -> str:
+    """The text of ``inputdataconfig.json``. Bucket names are not passed on; ContentType only when it was given."""
+    document: dict[str, dict[str, str]] = {}
+    for channel in channels:
+        entry = {
+            "TrainingInputMode": str(channel.input_mode),
+            "S3DistributionType": channel.distribution,
+            "RecordWrapperType": channel.record_wrapper,
+        }
+        if channel.content_type is not None:
+            entry["ContentType"] = channel.content_type
+        document[channel.name] = entry
+    return json.dumps(document, sort_keys=True)
+
+
+def parse_input_data_config(text: str) -> dict[str, Channel]:
+    """The channels that ``inputdataconfig.json`` lists, by name; raises InvalidConfigFile."""
+    try:
+        document = json.loads(text)
+        return {name: _channel(name, entry) for name, entry in document.items()}
+    except (json.JSONDecodeError, AttributeError, TypeError, ValueError) as error:
+        raise InvalidConfigFile(f"inputdataconfig.json: {error}") from error
+
+
+def _channel(name: str, entry: Mapping[str, Any]) -> Channel:
+    return Channel(
+        name=name,
+        input_mode=InputMode(entry.get("TrainingInputMode", "File")),
+        content_type=entry.get("ContentType"),
+        distribution=str(entry.get("S3DistributionType", "FullyReplicated")),
+        record_wrapper=str(entry.get("RecordWrapperType", "None")),
+    )

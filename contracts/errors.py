@@ -1,0 +1,33 @@
+"""Errors of the contract.
+
+ContractError
+├── InvalidHyperparameter   a hyperparameter's text cannot be read as the value it should be
+├── InvalidConfigFile       a file under /opt/ml/input/config does not say what the contract says it does
+├── InvalidRange            a parameter range that contains nothing, or scales where it cannot
+├── InvalidMetricDefinition a metric's regular expression cannot find a number
+└── IllegalTransition       a job was to change to a status that its present status does not lead to
+"""
+
+
+class ContractError(Exception):
+    """Something breaks the container contract; the text says what, where and what to do."""
+
+
+class InvalidHyperparameter(ContractError):
+    """A hyperparameter's text cannot be read as the value it should be."""
+
+
+class InvalidConfigFile(ContractError):
+    """A file under ``/opt/ml/input/config`` does not say what the contract says it does."""
+
+
+class InvalidRange(ContractError):
+    """A parameter range that contains nothing, or scales where it cannot."""
+
+
+class InvalidMetricDefinition(ContractError):
+    """A metric's regular expression cannot find a number."""
+
+
+class IllegalTransition(ContractError):
+    """A job was to change to a status that its present status does not lead to."""

@@ -1,0 +1,240 @@
+"""Jobs: what a request asks for, and the table of statuses a job goes through.
+
+A job *is* its SageMaker request, kept as it was given. The specs here are frozen views of a request that has been
+validated and completed: they say in Python names what the request says in CamelCase.
+Source: API reference, CreateTrainingJob, CreateHyperParameterTuningJob; developer guide, status tables.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from contracts.channels import Channel, InputMode
+from contracts.errors import IllegalTransition
+from contracts.hyperparameters import TUNING_OBJECTIVE_METRIC
+from contracts.metrics import MetricDefinition, Objective
+from contracts.ranges import ParameterRange, parameter_ranges_from_request
+
+#: The service's default for a training job's MaxRuntimeInSeconds: one day.
+DEFAULT_MAX_RUNTIME_SECONDS = 86_400
+
+
+class JobStatus(StrEnum):
+    """The primary status of a training job or a tuning job."""
+
+    IN_PROGRESS = "InProgress"
+    STOPPING = "Stopping"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    STOPPED = "Stopped"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a job in this status has ended for good."""
+        return self in {JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.STOPPED}
+
+
+class SecondaryStatus(StrEnum):
+    """What a training job is doing within its primary status."""
+
+    PENDING = "Pending"
+    STARTING = "Starting"
+    DOWNLOADING = "Downloading"
+    TRAINING = "Training"
+    UPLOADING = "Uploading"
+    STOPPING = "Stopping"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    STOPPED = "Stopped"
+    MAX_RUNTIME_EXCEEDED = "MaxRuntimeExceeded"
+
+    @property
+    def primary(self) -> JobStatus:
+        """The primary status that this secondary status belongs to."""
+        return _PRIMARY.get(self, JobStatus.IN_PROGRESS)
+
+
+class ObjectiveStatus(StrEnum):
+    """Whether a trial has produced a value of the objective."""
+
+    SUCCEEDED = "Succeeded"
+    PENDING = "Pending"
+    FAILED = "Failed"
+
+
+class StopReason(StrEnum):
+    """Who asked a training job to stop. Kept with the job: it decides the outcome before the exit code does."""
+
+    USER = "User"
+    MAX_RUNTIME = "MaxRuntime"
+    TUNING_JOB = "TuningJob"
+
+
+_PRIMARY = {
+    SecondaryStatus.STOPPING: JobStatus.STOPPING,
+    SecondaryStatus.COMPLETED: JobStatus.COMPLETED,
+    SecondaryStatus.FAILED: JobStatus.FAILED,
+    SecondaryStatus.STOPPED: JobStatus.STOPPED,
+    SecondaryStatus.MAX_RUNTIME_EXCEEDED: JobStatus.STOPPED,
+}
+
+_S = SecondaryStatus
+_ENDS = frozenset({_S.FAILED, _S.STOPPED})
+_TRAINING_JOB_TRANSITIONS: Mapping[SecondaryStatus, frozenset[SecondaryStatus]] = {
+    _S.PENDING: frozenset({_S.STARTING}) | _ENDS,
+    _S.STARTING: frozenset({_S.DOWNLOADING, _S.TRAINING, _S.STOPPING}) | _ENDS,
+    _S.DOWNLOADING: frozenset({_S.TRAINING, _S.STOPPING}) | _ENDS,
+    _S.TRAINING: frozenset({_S.UPLOADING, _S.STOPPING}) | _ENDS,
+    _S.STOPPING: frozenset({_S.UPLOADING, _S.MAX_RUNTIME_EXCEEDED}) | _ENDS,
+    _S.UPLOADING: frozenset({_S.COMPLETED, _S.MAX_RUNTIME_EXCEEDED}) | _ENDS,
+}
+_TUNING_JOB_TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = {
+    JobStatus.IN_PROGRESS: frozenset({JobStatus.STOPPING, JobStatus.COMPLETED, JobStatus.FAILED}),
+    JobStatus.STOPPING: frozenset({JobStatus.STOPPED, JobStatus.COMPLETED, JobStatus.FAILED}),
+}
+
+
+def check_training_job_transition(old: SecondaryStatus, new: SecondaryStatus) -> None:
+    """Raise IllegalTransition unless a training job may go from `old` to `new`."""
+    if new not in _TRAINING_JOB_TRANSITIONS.get(old, frozenset()):
+        raise IllegalTransition(f"a training job does not go from {old} to {new}")
+
+
+def check_tuning_job_transition(old: JobStatus, new: JobStatus) -> None:
+    """Raise IllegalTransition unless a tuning job may go from `old` to `new`."""
+    if new not in _TUNING_JOB_TRANSITIONS.get(old, frozenset()):
+        raise IllegalTransition(f"a tuning job does not go from {old} to {new}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingJobSpec:
+    """One training job: what a (valid, completed) CreateTrainingJob request asks for."""
+
+    name: str
+    image: str
+    hyperparameters: Mapping[str, str]
+    channels: tuple[Channel, ...]
+    metric_definitions: tuple[MetricDefinition, ...]
+    environment: Mapping[str, str]
+    max_runtime_seconds: int
+    instance_type: str | None
+    instance_count: int
+    output_uri: str | None
+    entry_point: tuple[str, ...] | None = None
+    arguments: tuple[str, ...] | None = None
+    checkpoint_path: str | None = None
+    checkpoint_uri: str | None = None
+    network_isolation: bool = False
+
+    @classmethod
+    def from_request(cls, request: Mapping[str, Any]) -> "TrainingJobSpec":
+        """The view of a CreateTrainingJob request that has been validated."""
+        algorithm = request["AlgorithmSpecification"]
+        mode = InputMode(algorithm.get("TrainingInputMode", InputMode.FILE))
+        resources = request.get("ResourceConfig", {})
+        checkpoint = request.get("CheckpointConfig")
+        return cls(
+            name=request["TrainingJobName"],
+            image=algorithm["TrainingImage"],
+            hyperparameters=request.get("HyperParameters", {}),
+            channels=tuple(
+                Channel.from_request(channel, default_mode=mode) for channel in request.get("InputDataConfig", ())
+            ),
+            metric_definitions=tuple(
+                MetricDefinition.from_request(definition) for definition in algorithm.get("MetricDefinitions", ())
+            ),
+            environment=request.get("Environment", {}),
+            max_runtime_seconds=request.get("StoppingCondition", {}).get(
+                "MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME_SECONDS
+            ),
+            instance_type=resources.get("InstanceType"),
+            instance_count=resources.get("InstanceCount", 1),
+            output_uri=request.get("OutputDataConfig", {}).get("S3OutputPath"),
+            entry_point=_texts(algorithm.get("ContainerEntrypoint")),
+            arguments=_texts(algorithm.get("ContainerArguments")),
+            checkpoint_path=checkpoint.get("LocalPath", "/opt/ml/checkpoints") if checkpoint else None,
+            checkpoint_uri=checkpoint["S3Uri"] if checkpoint else None,
+            network_isolation=request.get("EnableNetworkIsolation", False),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TuningJobSpec:
+    """One tuning job: what a (valid, completed) CreateHyperParameterTuningJob request asks for.
+
+    `max_training_jobs` is None only for Grid, whose number of trials follows from the ranges. `definition` is the
+    request's TrainingJobDefinition: the part of every trial's request that does not change.
+    """
+
+    name: str
+    strategy: str
+    objective: Objective
+    ranges: tuple[ParameterRange, ...]
+    max_training_jobs: int | None
+    max_parallel_training_jobs: int
+    max_runtime_seconds: int | None
+    random_seed: int | None
+    definition: Mapping[str, Any] = field(repr=False)
+
+    @classmethod
+    def from_request(cls, request: Mapping[str, Any]) -> "TuningJobSpec":
+        """The view of a CreateHyperParameterTuningJob request that has been validated; raises InvalidRange."""
+        config = request["HyperParameterTuningJobConfig"]
+        limits = config["ResourceLimits"]
+        return cls(
+            name=request["HyperParameterTuningJobName"],
+            strategy=config["Strategy"],
+            objective=Objective.from_request(config["HyperParameterTuningJobObjective"]),
+            ranges=parameter_ranges_from_request(config.get("ParameterRanges", {})),
+            max_training_jobs=limits.get("MaxNumberOfTrainingJobs"),
+            max_parallel_training_jobs=limits["MaxParallelTrainingJobs"],
+            max_runtime_seconds=limits.get("MaxRuntimeInSeconds"),
+            random_seed=config.get("RandomSeed"),
+            definition=request["TrainingJobDefinition"],
+        )
+
+    def training_job_name(self, index: int, suffix: str) -> str:
+        """The name of trial `index` (from 1): ``<tuning job>-<3-digit counter>-<8 hex digits>``."""
+        return f"{self.name}-{index:03d}-{suffix}"
+
+    def training_job_request(self, name: str, tuned: Mapping[str, str], tags: list[Any]) -> dict[str, Any]:
+        """The CreateTrainingJob request of one trial.
+
+        Its HyperParameters are the static ones, the tuned ones, and the objective's name as the tuner's own.
+        """
+        definition = self.definition
+        request: dict[str, Any] = {
+            "TrainingJobName": name,
+            "HyperParameters": {
+                **definition.get("StaticHyperParameters", {}),
+                **tuned,
+                TUNING_OBJECTIVE_METRIC: self.objective.metric_name,
+            },
+            "Tags": tags,
+        }
+        for member in _SHARED_MEMBERS:
+            if member in definition:
+                request[member] = definition[member]
+        return request
+
+
+_SHARED_MEMBERS = (
+    "AlgorithmSpecification",
+    "RoleArn",
+    "InputDataConfig",
+    "VpcConfig",
+    "OutputDataConfig",
+    "ResourceConfig",
+    "StoppingCondition",
+    "EnableNetworkIsolation",
+    "EnableInterContainerTrafficEncryption",
+    "EnableManagedSpotTraining",
+    "CheckpointConfig",
+    "RetryStrategy",
+    "Environment",
+)
+
+
+def _texts(values: list[str] | None) -> tuple[str, ...] | None:
+    return None if values is None else tuple(values)

@@ -1,0 +1,73 @@
+"""A home worked on a fake engine: the real store, runner and controller, with time in the test's hand."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tuner.controller import Controller
+from tuner.engine.fake import FakeEngine, FakeImage
+from tuner.engine.fake_container import Program
+from tuner.jobs.runner import JobRunner
+from tuner.profile import HostProfile
+from tuner.store.records import TrainingJobRecord
+from tuner.store.sqlite_store import Store
+
+
+class Clock:
+    """Stands still until it is told."""
+
+    def __init__(self) -> None:
+        self.now = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        """The time now, in seconds since the epoch."""
+        return self.now
+
+
+class HomeOfFakes:
+    """A home whose containers are Python programs. `restart` stands for a new process after the old one was killed."""
+
+    def __init__(self, root: Path, programs: Mapping[str, Program | FakeImage], gpus: tuple[str, ...] = ()) -> None:
+        self.clock = Clock()
+        self.engine = FakeEngine(programs, gpus=gpus, clock=self.clock)
+        self.profile = HostProfile(home=root)
+        self.gpus = gpus
+        self._open()
+
+    def _open(self) -> None:
+        self.store = Store(self.profile.database)
+        self.runner = JobRunner(self.store, self.engine, self.profile, self.clock, self.gpus)
+        self.controller = Controller(self.store, self.runner, self.profile, self.clock)
+
+    def restart(self) -> None:
+        """Forget everything that is only in memory."""
+        self.close()
+        self._open()
+
+    def close(self) -> None:
+        """Close the database and end the threads."""
+        self.controller.close()
+        self.engine.drop_followers()
+        self.store.close()
+
+    def container_of(self, job: str) -> str:
+        """The id of a job's container."""
+        container_id = self.store.training_job(job).container_id
+        assert container_id is not None
+        return container_id
+
+    def step_until(self, reached: Callable[[], bool], *, most: int = 2000) -> None:
+        """Step, with time going on three seconds each, until `reached`; programs go on by themselves if told so."""
+        for _ in range(most):
+            if reached():
+                return
+            self.controller.step()
+            self.controller.wait(0.01)
+            self.clock.now += 3
+        raise AssertionError(
+            f"not reached in {most} steps; jobs are {[job.status for job in self.store.training_jobs()]}"
+        )
+
+    def run(self, job: str) -> TrainingJobRecord:
+        """Step until the training job called `job` has ended."""
+        self.step_until(lambda: self.store.training_job(job).is_finished)
+        return self.store.training_job(job)

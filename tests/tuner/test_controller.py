@@ -1,0 +1,248 @@
+"""The controller over a fake engine: limits, outcomes, interruption."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from home_of_fakes import HomeOfFakes
+from job_requests import tuning_request
+
+from contracts.jobs import JobStatus, ObjectiveStatus, SecondaryStatus
+from tuner.controller import stop_job
+from tuner.engine.fake_container import FakeContainer, Program
+from tuner.errors import ResourceNotFound, TunerError
+from tuner.store.records import TuningJobRecord, best_training_job
+
+OpenHome = Callable[..., HomeOfFakes]
+ACCURACY = "validation:accuracy"
+
+
+@pytest.fixture
+def open_home(tmp_path: Path) -> Iterator[OpenHome]:
+    """Opens a home whose image runs a program, with one tuning job in it."""
+    opened: list[HomeOfFakes] = []
+
+    def make(program: Program, *, gpus: tuple[str, ...] = (), **request: Any) -> HomeOfFakes:
+        home = HomeOfFakes(tmp_path / f"home{len(opened)}", {"image": program}, gpus)
+        home.engine.auto_advance = True
+        home.store.create_tuning_job(tuning_request(**request), random_seed=7, now=home.clock())
+        opened.append(home)
+        return home
+
+    yield make
+    for one in opened:
+        one.close()
+
+
+def learn(run: FakeContainer) -> Iterator[None]:
+    """Two epochs, the better the nearer the learning rate is to 0.2."""
+    quality = 1 - abs(float(run.hyperparameters["learning_rate"]) - 0.2)
+    for epoch in (1, 2):
+        run.print(f"[Epoch {epoch}] validation: accuracy={quality * epoch / 2:.6f}")
+        yield
+    run.write_model()
+
+
+def waits(run: FakeContainer) -> Iterator[None]:
+    """Trains until it is told to stop."""
+    run.on_signal("SIGTERM", lambda: 0)
+    run.print("validation: accuracy=0.1")
+    while True:
+        yield
+
+
+def run(home: HomeOfFakes) -> TuningJobRecord:
+    """Step until the tuning job has ended."""
+    home.step_until(lambda: home.store.tuning_job("tune").status.is_terminal)
+    return home.store.tuning_job("tune")
+
+
+def test_a_tuning_job_runs_all_its_trials_and_finds_the_best(open_home: OpenHome) -> None:
+    """As many trials as asked for, each once, and the best by the objective's last value."""
+    home = open_home(learn, jobs=6)
+    job = run(home)
+    trials = home.store.trials("tune")
+    best = best_training_job(job, trials)
+
+    assert JobStatus.COMPLETED is job.status
+    assert [1, 2, 3, 4, 5, 6] == [trial.trial_index for trial in trials]
+    assert best is not None
+    assert max(trial.metrics[ACCURACY].last for trial in trials) == best.metrics[ACCURACY].last
+
+
+def test_no_more_trials_run_at_once_than_allowed(open_home: OpenHome) -> None:
+    """MaxParallelTrainingJobs holds at every step."""
+    home = open_home(learn, jobs=7, parallel=3)
+    most = 0
+    while not home.store.tuning_job("tune").status.is_terminal:
+        home.controller.step()
+        most = max(most, len(home.engine.containers({})))
+        home.controller.wait(0.01)
+        home.clock.now += 3
+
+    assert most == 3
+
+
+def test_each_trial_is_an_ordinary_training_job(open_home: OpenHome) -> None:
+    """Static values, tuned values and the objective's name; the service's form of name."""
+    home = open_home(learn, jobs=1)
+    run(home)
+    (trial,) = home.store.trials("tune")
+
+    assert trial.name.startswith("tune-001-")
+    assert len("tune-001-") + 8 == len(trial.name)
+    assert {"epochs": "2", "_tuning_objective_metric": ACCURACY, **trial.tuned} == dict(trial.spec.hyperparameters)
+
+
+def test_the_same_seed_gives_the_same_trials(open_home: OpenHome) -> None:
+    """Two runs of one job choose the same values, also when one of them was interrupted."""
+    straight, interrupted = open_home(learn, jobs=5), open_home(learn, jobs=5)
+    run(straight)
+    for _ in range(12):
+        interrupted.controller.step()
+        interrupted.clock.now += 3
+        interrupted.restart()
+    run(interrupted)
+
+    assert [trial.tuned for trial in straight.store.trials("tune")] == [
+        trial.tuned for trial in interrupted.store.trials("tune")
+    ]
+
+
+def test_grid_tries_every_combination_once_and_ends(open_home: OpenHome) -> None:
+    """The number of trials follows from the ranges."""
+
+    def categorical(run: FakeContainer) -> None:
+        run.print(f"validation: accuracy=0.{len(run.hyperparameters['optimizer'])}")
+
+    home = open_home(categorical, strategy="Grid", jobs=None)
+    job = run(home)
+
+    assert JobStatus.COMPLETED is job.status
+    assert ["adam", "lamb", "sgd"] == sorted(trial.tuned["optimizer"] for trial in home.store.trials("tune"))
+
+
+def test_five_failures_at_the_start_end_the_job(open_home: OpenHome) -> None:
+    """A broken image does not burn the whole budget; the words are the service's."""
+    home = open_home(lambda run: run.fail("no"), jobs=50, parallel=2)
+    job = run(home)
+
+    assert JobStatus.FAILED is job.status
+    assert job.failure_reason.startswith("No training job succeeded after ")
+    assert len(home.store.trials("tune")) <= 7
+
+
+def test_a_job_whose_few_trials_all_fail_has_failed(open_home: OpenHome) -> None:
+    """Nothing was found, so there is nothing to call complete."""
+    home = open_home(lambda run: run.fail("no"), jobs=3)
+
+    assert JobStatus.FAILED is run(home).status
+
+
+@pytest.mark.parametrize("line", ["nothing to see", "validation: accuracy=nan"])
+def test_trials_without_a_value_are_failures_of_the_objective(open_home: OpenHome, line: str) -> None:
+    """The training job completed; the search has nothing from it."""
+
+    def mute(run: FakeContainer) -> None:
+        run.print(line)
+
+    home = open_home(mute, jobs=2)
+    job = run(home)
+
+    assert JobStatus.FAILED is job.status
+    assert [(SecondaryStatus.COMPLETED, ObjectiveStatus.FAILED)] * 2 == [
+        (trial.status, trial.objective_status(ACCURACY)) for trial in home.store.trials("tune")
+    ]
+
+
+def test_one_failure_among_successes_is_no_obstacle(open_home: OpenHome) -> None:
+    """It uses up one of the trials."""
+
+    def moody(run: FakeContainer) -> int:
+        run.print("validation: accuracy=0.5")
+        return 1 if run.environment["TRAINING_JOB_NAME"].startswith("tune-002") else 0
+
+    home = open_home(moody, jobs=4)
+
+    assert JobStatus.COMPLETED is run(home).status
+    assert 4 == len(home.store.trials("tune"))
+
+
+def test_a_stop_ends_running_trials_and_starts_no_more(open_home: OpenHome) -> None:
+    """Stopped trials keep their last value."""
+    home = open_home(waits, jobs=10)
+    home.step_until(
+        lambda: all(trial.metrics for trial in home.store.trials("tune")) and bool(home.store.trials("tune"))
+    )
+    stop_job(home.store, "tune", now=home.clock())
+    job = run(home)
+
+    assert JobStatus.STOPPED is job.status
+    assert [ObjectiveStatus.SUCCEEDED] * 2 == [trial.objective_status(ACCURACY) for trial in home.store.trials("tune")]
+    assert not home.engine.containers({})
+
+
+def test_the_jobs_own_time_limit_completes_it(open_home: OpenHome) -> None:
+    """MaxRuntimeInSeconds of the tuning job stops its trials; it has done what it was allowed to."""
+    home = open_home(waits, jobs=10, limits={"MaxRuntimeInSeconds": 300})
+    began = home.clock.now
+    job = run(home)
+
+    assert JobStatus.COMPLETED is job.status
+    assert home.clock.now - began > 300
+    assert {JobStatus.STOPPED} == {trial.primary_status for trial in home.store.trials("tune")}
+
+
+def test_a_stop_of_one_trial_leaves_the_others(open_home: OpenHome) -> None:
+    """The freed slot goes to the next trial."""
+    home = open_home(waits, jobs=3, parallel=2)
+    home.step_until(lambda: len(home.store.trials("tune")) == 2)
+    first = home.store.trials("tune")[0].name
+    stop_job(home.store, first, now=home.clock())
+    home.step_until(lambda: len(home.store.trials("tune")) == 3)
+
+    assert SecondaryStatus.STOPPED is home.store.training_job(first).status
+    assert JobStatus.IN_PROGRESS is home.store.tuning_job("tune").status
+
+
+def test_what_has_ended_cannot_be_stopped(open_home: OpenHome) -> None:
+    """In the service's words; an unknown name is not found."""
+    home = open_home(learn, jobs=1)
+    run(home)
+
+    with pytest.raises(TunerError, match="rejected because the tuning job is in status Completed"):
+        stop_job(home.store, "tune", now=1)
+    with pytest.raises(TunerError, match="rejected because the training job is in status Completed"):
+        stop_job(home.store, home.store.trials("tune")[0].name, now=1)
+    with pytest.raises(ResourceNotFound):
+        stop_job(home.store, "nobody", now=1)
+
+
+def test_trials_wait_for_gpus_and_share_none(open_home: OpenHome) -> None:
+    """Four slots and two GPUs: two trials run, the others wait."""
+    home = open_home(
+        learn, gpus=("GPU-a", "GPU-b"), jobs=6, parallel=4, ResourceConfig={"InstanceType": "ml.g5.xlarge"}
+    )
+    while not home.store.tuning_job("tune").status.is_terminal:
+        home.controller.step()
+        held = [
+            gpu
+            for container in home.engine.containers({})
+            for gpu in home.engine.container(container.container_id).spec.gpu_ids
+        ]
+        assert len(held) == len(set(held)) <= 2
+        home.controller.wait(0.01)
+        home.clock.now += 3
+
+    assert 6 == len(home.store.trials("tune"))
+    assert JobStatus.COMPLETED is home.store.tuning_job("tune").status
+
+
+def test_two_jobs_of_a_home_go_on_side_by_side(open_home: OpenHome) -> None:
+    """The controller works everything that is unfinished."""
+    home = open_home(learn, jobs=3)
+    home.store.create_tuning_job(tuning_request("other", jobs=3), random_seed=8, now=home.clock())
+    home.step_until(lambda: not home.store.tuning_jobs(unfinished=True))
+
+    assert [3, 3] == [len(home.store.trials(name)) for name in ("tune", "other")]

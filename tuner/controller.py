@@ -1,0 +1,179 @@
+"""The controller: one round over all unfinished jobs of a home.
+
+`step` takes in what running jobs have to say, starts trials in free slots, and ends tuning jobs whose limits are
+reached. It holds nothing that the store does not: a new controller goes on where the last one stopped.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+from contracts.jobs import JobStatus, ObjectiveStatus, StopReason
+from contracts.resources import gpus_of_instance_type
+from tuner.errors import TunerError
+from tuner.jobs.runner import JobRunner
+from tuner.profile import HostProfile
+from tuner.search.space import SearchSpace
+from tuner.search.strategy import Trial, make_strategy, trial_generator
+from tuner.store.records import TrainingJobRecord, TuningJobRecord
+from tuner.store.sqlite_store import Store
+
+#: When the first so many trials have all failed, the tuning job fails: more would fail the same way.
+#: Source: the service's own text, see `_nothing_succeeded`.
+_HOPELESS_TRIALS = 5
+
+
+class Controller:
+    """Works the jobs of one home. One object belongs to one thread, and holds the home's lock."""
+
+    def __init__(self, store: Store, runner: JobRunner, profile: HostProfile, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._runner = runner
+        self._profile = profile
+        self._clock = clock
+
+    def step(self) -> None:
+        """One round over all unfinished jobs. It does not wait, but for packing a model.
+
+        Raises EngineUnreachable where no engine answers: nothing is lost, the next step goes on.
+        """
+        for job in self._store.unfinished_training_jobs():
+            self._runner.step(job)
+        for tuning_job in self._store.tuning_jobs(unfinished=True):
+            self._step_tuning_job(tuning_job)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until a running job has something to say, at most `seconds`."""
+        self._runner.activity.wait(seconds)
+        self._runner.activity.clear()
+
+    def close(self) -> None:
+        """Stop following; containers go on."""
+        self._runner.close()
+
+    def _step_tuning_job(self, job: TuningJobRecord) -> None:
+        trials = self._store.trials(job.name)
+        running = [trial for trial in trials if not trial.is_finished]
+        if job.status is JobStatus.STOPPING:
+            self._stop_all(running)
+            if not running:
+                self._store.change_tuning_job_status(job.name, JobStatus.STOPPED, now=self._clock())
+        elif self._is_out_of_time(job):
+            self._stop_all(running)
+            if not running:
+                self._end(job, trials)
+        elif _is_hopeless(job, trials):
+            self._stop_all(running)
+            if not running:
+                self._store.change_tuning_job_status(
+                    job.name, JobStatus.FAILED, now=self._clock(), failure_reason=_nothing_succeeded(len(trials))
+                )
+        else:
+            started = self._fill_slots(job, trials, len(running))
+            if not started and not running:
+                self._end(job, trials)
+
+    def _fill_slots(self, job: TuningJobRecord, trials: Sequence[TrainingJobRecord], running: int) -> int:
+        """Create trials until all slots are taken or there are no more; return how many."""
+        spec = job.spec
+        space = SearchSpace(spec.ranges)
+        strategy = make_strategy(spec.strategy)
+        history = [_as_trial(job, trial) for trial in trials]
+        created = 0
+        while running + created < spec.max_parallel_training_jobs:
+            if spec.max_training_jobs is not None and len(history) >= spec.max_training_jobs:
+                break
+            index = len(history) + 1
+            tuned = strategy.suggest(space, history, trial_generator(job.random_seed, index))
+            if tuned is None:
+                break
+            name = spec.training_job_name(index, _suffix(job, index))
+            self._store.create_training_job(
+                spec.training_job_request(name, tuned, list(job.request.get("Tags", ()))),
+                now=self._clock(),
+                gpu_count=gpu_count(self._profile, spec.definition.get("ResourceConfig", {}).get("InstanceType")),
+                tuning_job=job.name,
+                trial_index=index,
+                tuned=tuned,
+            )
+            record = self._store.training_job(name)
+            history.append(_as_trial(job, record))
+            created += 1
+            self._runner.step(record)
+        return created
+
+    def _end(self, job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> None:
+        metric = job.spec.objective.metric_name
+        succeeded = any(trial.objective_status(metric) is ObjectiveStatus.SUCCEEDED for trial in trials)
+        self._store.change_tuning_job_status(
+            job.name,
+            JobStatus.COMPLETED if succeeded or not trials else JobStatus.FAILED,
+            now=self._clock(),
+            failure_reason="" if succeeded or not trials else _nothing_succeeded(len(trials)),
+        )
+
+    def _stop_all(self, running: Sequence[TrainingJobRecord]) -> None:
+        for trial in running:
+            self._store.request_stop(trial.name, StopReason.TUNING_JOB, now=self._clock())
+
+    def _is_out_of_time(self, job: TuningJobRecord) -> bool:
+        limit = job.spec.max_runtime_seconds
+        return limit is not None and self._clock() - job.creation_time > limit
+
+
+def gpu_count(profile: HostProfile, instance_type: str | None) -> int:
+    """How many GPUs one training job gets: what the profile says, else what the instance type has."""
+    if profile.gpus_per_training_job is not None:
+        return profile.gpus_per_training_job
+    return 0 if instance_type is None else gpus_of_instance_type(instance_type)
+
+
+def stop_job(store: Store, name: str, *, now: float) -> None:
+    """Ask the tuning job or the training job called `name` to stop.
+
+    Raises ResourceNotFound, and TunerError with the service's own text for a job that has ended.
+    """
+    if any(job.name.lower() == name.lower() for job in store.tuning_jobs()):
+        tuning_job = store.tuning_job(name)
+        _refuse_ended("tuning", tuning_job.status)
+        if tuning_job.status is not JobStatus.STOPPING:
+            store.change_tuning_job_status(tuning_job.name, JobStatus.STOPPING, now=now)
+        return
+    job = store.training_job(name)
+    _refuse_ended("training", job.primary_status)
+    store.request_stop(name, StopReason.USER, now=now)
+
+
+def _refuse_ended(kind: str, status: JobStatus) -> None:
+    if status.is_terminal:
+        raise TunerError(f"The request was rejected because the {kind} job is in status {status}.")
+
+
+def _as_trial(job: TuningJobRecord, record: TrainingJobRecord) -> Trial:
+    metric = job.spec.objective.metric_name
+    assert record.trial_index is not None
+    return Trial(
+        index=record.trial_index,
+        configuration=record.tuned,
+        status=record.objective_status(metric),
+        objective=record.final_value(metric),
+    )
+
+
+def _is_hopeless(job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> bool:
+    metric = job.spec.objective.metric_name
+    first = trials[:_HOPELESS_TRIALS]
+    return len(first) == _HOPELESS_TRIALS and all(
+        trial.objective_status(metric) is ObjectiveStatus.FAILED for trial in first
+    )
+
+
+def _nothing_succeeded(attempts: int) -> str:
+    return (
+        f"No training job succeeded after {attempts} attempts."
+        " Please take a look at the training job failures to get more details."
+    )
+
+
+def _suffix(job: TuningJobRecord, index: int) -> str:
+    """Eight hex digits that are the same whenever this trial of this job is named."""
+    return hashlib.sha256(f"{job.name}/{job.creation_time}/{index}".encode()).hexdigest()[:8]

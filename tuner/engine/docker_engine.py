@@ -1,0 +1,333 @@
+"""The Docker engine, through its SDK: the only import of that SDK in the project.
+
+Everything of the SDK and of the libraries below it ends here: `_TRANSLATION` turns their errors into ours.
+"""
+
+import errno
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from threading import Lock
+from typing import Self
+from uuid import uuid4
+
+import docker
+import requests
+import urllib3
+
+from tuner.engine import wire
+from tuner.engine.frames import demultiplex
+from tuner.engine.protocol import (
+    PROBE_LABEL,
+    ContainerSpec,
+    ContainerState,
+    ContainerSummary,
+    EngineFacts,
+    ImageFacts,
+    LogFrame,
+    PullProgress,
+)
+from tuner.errors import (
+    ContainerNotFound,
+    EngineError,
+    EngineRejected,
+    EngineUnreachable,
+    GpuUnavailable,
+    ImageNotFound,
+)
+
+#: How long the engine may take to answer anything but a followed log or a pull, in seconds. Removing a container with
+#: a large file system on a slow disk is the longest.
+ANSWER_SECONDS = 120
+#: Connections kept open; a follower of a log holds one. More than that many work too, but are made anew each time.
+_CONNECTIONS = 128
+#: A program that no image has; see `DockerEngine.check_gpus`.
+_PROBE_PROGRAM = "/algodock-gpu-probe"
+
+#: Foreign errors and ours, specific first.
+_TRANSLATION: tuple[tuple[type[Exception], type[EngineError]], ...] = (
+    (docker.errors.ImageNotFound, ImageNotFound),
+    (docker.errors.NotFound, ContainerNotFound),
+    (docker.errors.APIError, EngineRejected),
+    (docker.errors.ContainerError, EngineRejected),
+    (docker.errors.BuildError, EngineRejected),
+    (docker.errors.ImageLoadError, EngineRejected),
+    (docker.errors.InvalidArgument, EngineRejected),
+    (docker.errors.InvalidRepository, EngineRejected),
+    (docker.errors.NullResource, EngineRejected),
+    (docker.errors.DeprecatedMethod, EngineRejected),
+    (docker.errors.StreamParseError, EngineRejected),
+    # The rest of the SDK's own is about how to get to the engine: TLS files, contexts, API versions.
+    (docker.errors.DockerException, EngineUnreachable),
+    (requests.exceptions.RequestException, EngineUnreachable),
+    (urllib3.exceptions.HTTPError, EngineUnreachable),
+    (OSError, EngineUnreachable),
+)
+
+_GPU_REFUSALS = re.compile(
+    r"could not select device driver|running (\w+ )?hook|nvidia-container-(cli|runtime)|CDI device"
+)
+_GPU_REMEDY = (
+    "Install the NVIDIA driver and the NVIDIA Container Toolkit, run `nvidia-ctk runtime configure --runtime=docker`, "
+    "restart the engine, and check the GPU ids with `nvidia-smi -L`; or run without GPUs."
+)
+_ENTRY_POINT_REFUSAL = re.compile(r'exec: \\?"(?P<program>.*?)\\?": (?P<reason>.*?)(?:: unknown)?$', re.DOTALL)
+
+
+def translation(raised: type[Exception]) -> type[EngineError] | None:
+    """Which of our errors stands for a foreign one; None for what is not the engine's, but a defect of ours."""
+    return next((ours for foreign, ours in _TRANSLATION if issubclass(raised, foreign)), None)
+
+
+def _text(exc: Exception) -> str:
+    explanation = getattr(exc, "explanation", None)  # the engine's own words, without the URL around them
+    return str(explanation) if explanation else str(exc)
+
+
+@contextmanager
+def _engine_errors(action: str, host: str) -> Iterator[None]:
+    try:
+        yield
+    except EngineError:
+        raise
+    except Exception as exc:
+        ours = translation(type(exc))
+        if ours is None:
+            raise
+        if ours is EngineUnreachable:
+            raise _unreachable(exc, host) from exc
+        raise ours(f"{action}: {_text(exc)}") from exc
+
+
+def _unreachable(exc: Exception, host: str) -> EngineUnreachable:
+    """What is wrong on the way to the engine, and what to do about it."""
+    causes = set(_error_numbers(exc))
+    if causes & {errno.EACCES, errno.EPERM}:
+        return EngineUnreachable(
+            f"You may not use the container engine at {host} (permission denied). "
+            "Add yourself to its group (`sudo usermod -aG docker $USER`, then log in again), or run as root."
+        )
+    if isinstance(exc, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError):
+        return EngineUnreachable(
+            f"The container engine at {host} did not answer within {ANSWER_SECONDS} s. "
+            "If the machine is not merely overloaded, restart the engine (`sudo systemctl restart docker`)."
+        )
+    reason = "nothing listens there" if causes & {errno.ENOENT, errno.ECONNREFUSED} else _text(exc)
+    return EngineUnreachable(
+        f"No container engine answers at {host}: {reason}. "
+        "Start it (`sudo systemctl start docker`, or `make setup` in a checkout), or set DOCKER_HOST."
+    )
+
+
+def _error_numbers(exc: BaseException | None) -> Iterator[int]:
+    """The numbers of the system errors that `exc` wraps; the SDK and its libraries keep them as causes or arguments."""
+    pending: list[object] = [exc]
+    seen: set[int] = set()
+    while pending:
+        one = pending.pop()
+        if isinstance(one, tuple):
+            pending.extend(one)
+        if not isinstance(one, BaseException) or id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, OSError) and isinstance(one.errno, int):
+            yield one.errno
+        pending += [one.__cause__, one.__context__, one.args, getattr(one, "reason", None)]
+
+
+class DockerEngine:
+    """The engine at `host`, for instance ``unix:///var/run/docker.sock``.
+
+    Without `host` it is the one of the environment (DOCKER_HOST, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH), as for the
+    `docker` command. Nothing is contacted before the first question; an engine that comes up later is found then.
+    """
+
+    def __init__(self, host: str | None = None) -> None:
+        self._settings = {"base_url": host} if host else docker.utils.kwargs_from_env()
+        self._connection: docker.APIClient | None = None
+        self._connecting = Lock()
+
+    def __enter__(self) -> Self:
+        """Use the engine in a ``with`` block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connections."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections that are not in use; a later question opens new ones."""
+        with self._connecting:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    @property
+    def host(self) -> str:
+        """Where the engine is looked for."""
+        return str(self._settings.get("base_url") or "unix:///var/run/docker.sock")
+
+    @contextmanager
+    def _api(self, action: str) -> Iterator[docker.APIClient]:
+        """The SDK's client, for `action`, with its errors translated."""
+        with _engine_errors(action, self.host):
+            with self._connecting:
+                if self._connection is None:
+                    self._connection = docker.APIClient(
+                        **self._settings, version="auto", timeout=ANSWER_SECONDS, max_pool_size=_CONNECTIONS
+                    )
+            yield self._connection
+
+    def facts(self) -> EngineFacts:
+        """What the engine says of itself."""
+        with self._api("ask the engine about itself") as api:
+            return wire.engine_facts(api.info(), api.api_version)
+
+    def image(self, reference: str) -> ImageFacts:
+        """What is known of a local image; raises ImageNotFound."""
+        with self._api(f"image {reference}") as api:
+            try:
+                return wire.image_facts(api.inspect_image(reference))
+            except docker.errors.ImageNotFound as exc:
+                raise _no_image(reference) from exc
+
+    def pull(self, reference: str, progress: PullProgress) -> ImageFacts:
+        """Fetch an image from its registry; raises ImageNotFound where no registry gives it."""
+        with self._api(f"pull {reference}") as api:
+            try:
+                for event in api.pull(reference, stream=True, decode=True):
+                    if "error" in event:
+                        raise _pull_refusal(reference, str(event["error"]))
+                    progress(wire.progress_line(event))
+            except docker.errors.APIError as exc:
+                raise _pull_refusal(reference, _text(exc)) from exc
+        return self.image(reference)
+
+    def create(self, spec: ContainerSpec) -> str:
+        """Create a container, not started, and return its id; raises ImageNotFound, EngineRejected."""
+        with self._api(f"create container {spec.name}") as api:
+            try:
+                answer = api.create_container_from_config(wire.container_request(spec), name=spec.name)
+            except docker.errors.ImageNotFound as exc:
+                raise _no_image(spec.image) from exc
+            except docker.errors.APIError as exc:
+                # A daemon whose defaults have a buffer size for json-file refuses our "blocking" beside it, and an
+                # option cannot be taken back. The other file driver does not get those defaults.
+                if "max-buffer-size" not in _text(exc):
+                    raise
+                request = wire.container_request(spec, log_driver="local")
+                answer = api.create_container_from_config(request, name=spec.name)
+            return str(answer["Id"])
+
+    def start(self, container_id: str) -> None:
+        """Start a created container; raises GpuUnavailable, EngineRejected, ContainerNotFound."""
+        with self._api(f"start container {container_id}") as api:
+            try:
+                api.start(container_id)
+            except docker.errors.NotFound:
+                # Engines answer 404 both for no such container and, some of them, for no such entry point.
+                api.inspect_container(container_id)
+                raise
+            except docker.errors.APIError as exc:
+                raise _start_refusal(_text(exc)) from exc
+
+    def state(self, container_id: str) -> ContainerState:
+        """Where the container is in its life; raises ContainerNotFound."""
+        with self._api(f"container {container_id}") as api:
+            return wire.container_state(api.inspect_container(container_id))
+
+    def containers(self, labels: Mapping[str, str]) -> Sequence[ContainerSummary]:
+        """All containers, running or not, that carry all of `labels`."""
+        wanted = [f"{name}={value}" for name, value in labels.items()]
+        with self._api("list containers") as api:
+            return tuple(wire.container_summary(one) for one in api.containers(all=True, filters={"label": wanted}))
+
+    def frames(self, container_id: str, *, follow: bool) -> Iterator[LogFrame]:
+        """The container's output from its beginning; with `follow`, until it ends. Raises ContainerNotFound.
+
+        The SDK's own log stream takes a broken connection for the end of the log; so the response is read here.
+        """
+        with self._api(f"log of container {container_id}") as api:
+            response = api.get(
+                f"{api.base_url}/v{api.api_version}/containers/{container_id}/logs",
+                params={"stdout": 1, "stderr": 1, "timestamps": 1, "follow": int(follow)},
+                stream=True,
+                timeout=(ANSWER_SECONDS, None if follow else ANSWER_SECONDS),
+            )
+            try:
+                response.raise_for_status()
+            except requests.exceptions.HTTPError as exc:
+                docker.errors.create_api_error_from_http_exception(exc)
+        return self._read(response, container_id)
+
+    def _read(self, response: requests.Response, container_id: str) -> Iterator[LogFrame]:
+        with _engine_errors(f"log of container {container_id}", self.host), response:
+            yield from demultiplex(response.iter_content(None))
+
+    def signal(self, container_id: str, signal_name: str) -> None:
+        """Send a signal such as ``SIGTERM`` to PID 1; a container that is not running any more is no error."""
+        with self._api(f"{signal_name} to container {container_id}") as api:
+            try:
+                api.kill(container_id, signal=signal_name)
+            except docker.errors.APIError as exc:
+                if "is not running" not in _text(exc):
+                    raise
+
+    def remove(self, container_id: str) -> None:
+        """Remove the container, killing it if need be; one that is gone already is no error."""
+        with self._api(f"remove container {container_id}") as api:
+            try:
+                api.remove_container(container_id, force=True, v=True)
+            except docker.errors.NotFound:
+                return
+            except docker.errors.APIError as exc:
+                if "is already in progress" not in _text(exc):
+                    raise
+
+    def check_gpus(self, image: str, gpu_ids: Sequence[str]) -> None:
+        """Raise GpuUnavailable unless the engine can hand `gpu_ids` to a container of `image`; leaves nothing behind.
+
+        A container is started whose program does not exist. Devices are handed out before the program is looked for:
+        where the refusal is about the program, the GPUs were there.
+        """
+        probe = ContainerSpec(
+            name=f"algodock-gpu-probe-{uuid4().hex[:12]}",
+            image=image,
+            entry_point=(_PROBE_PROGRAM,),
+            environment={},
+            labels={PROBE_LABEL: "true"},
+            gpu_ids=tuple(gpu_ids),
+            network=False,
+        )
+        container_id = self.create(probe)
+        try:
+            self.start(container_id)
+        except GpuUnavailable:
+            raise
+        except EngineRejected as exc:
+            if _PROBE_PROGRAM not in str(exc):
+                raise
+        finally:
+            self.remove(container_id)
+
+
+def _no_image(reference: str) -> ImageNotFound:
+    return ImageNotFound(f"The engine has no image {reference}.")
+
+
+def _pull_refusal(reference: str, reason: str) -> EngineRejected:
+    if "no space left on device" in reason:
+        return EngineRejected(f"pull {reference}: {reason}. Make room, for instance with `docker system prune`.")
+    return ImageNotFound(f"no registry gave the image {reference}: {reason}")
+
+
+def _start_refusal(reason: str) -> EngineRejected:
+    if _GPU_REFUSALS.search(reason):
+        return GpuUnavailable(f"The engine cannot hand out the GPUs: {reason}. {_GPU_REMEDY}")
+    program = _ENTRY_POINT_REFUSAL.search(reason)
+    if program is None:
+        return EngineRejected(f"The container could not be started: {reason}")
+    return EngineRejected(
+        f'The image\'s entry point "{program["program"]}" cannot be run: {program["reason"]}. '
+        "An image without an ENTRYPOINT needs an executable called `train` on its PATH."
+    )

@@ -1,0 +1,296 @@
+"""A container engine in memory, whose containers are Python programs.
+
+It ships, because whoever builds on `Engine` wants to test without containers. Nothing sleeps and no thread is needed: a
+program runs when its container starts, and where it is a generator, it stands still at each ``yield`` until
+`FakeEngine.advance`.
+
+    def train(run: FakeContainer) -> Iterator[None]:
+        run.print("epoch 1: accuracy=0.5")
+        yield                                     # the container is seen running here
+        run.write_model("weights")
+        return 0                                  # the exit code; None is 0 too
+
+    engine = FakeEngine({"my-image": train})
+
+Files are real: what a program writes under a mount lands in the mount's source on this host.
+"""
+
+import itertools
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from threading import Condition
+
+from tuner.engine.fake_container import FakeContainer, Program
+from tuner.engine.protocol import (
+    ContainerSpec,
+    ContainerState,
+    ContainerStatus,
+    ContainerSummary,
+    EngineFacts,
+    ImageFacts,
+    LogFrame,
+    PullProgress,
+)
+from tuner.errors import (
+    ContainerNotFound,
+    EngineError,
+    EngineRejected,
+    EngineUnreachable,
+    GpuUnavailable,
+    ImageNotFound,
+)
+
+#: The time at which a fake engine's clock stands unless it is given one; seconds since the epoch.
+START_SECONDS = 1_700_000_000.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FakeImage:
+    """An image; `program` is what any container of it runs, None stands for an entry point that cannot be run."""
+
+    program: Program | None
+    entry_point: Sequence[str] = ()
+    command: Sequence[str] = ()
+    user: str = ""
+    size_bytes: int = 1_000_000
+    labels: Mapping[str, str] | None = None
+
+
+class FakeEngine:
+    """A container engine in memory.
+
+    What a test may set at any time: `images` and `registry` (what `pull` finds) by reference, `gpus` (the ids that can
+    be handed out), `reachable`, and `clock`. `auto_advance` lets each question for a container's state move its program
+    one step on, for tests of loops that poll. `removed` keeps the containers that were removed, oldest first.
+    """
+
+    def __init__(
+        self,
+        images: Mapping[str, Program | FakeImage] | None = None,
+        *,
+        gpus: Sequence[str] = (),
+        clock: Callable[[], float] = lambda: START_SECONDS,
+        auto_advance: bool = False,
+    ) -> None:
+        self.images: dict[str, Program | FakeImage] = dict(images or {})
+        self.registry: dict[str, Program | FakeImage] = {}
+        self.gpus = tuple(gpus)
+        self.clock = clock
+        self.auto_advance = auto_advance
+        self._reachable = True
+        self.removed: list[FakeContainer] = []
+        self._containers: dict[str, FakeContainer] = {}
+        self._numbers = itertools.count(1)
+        self._changed = Condition()  # guards all of the above, and wakes followers
+        self._follow_generation = 0
+        self._follow_limits: deque[int] = deque()
+        self._refusals: defaultdict[str, deque[EngineError]] = defaultdict(deque)
+
+    # What a test does to the engine and its containers.
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the engine answers. Going away ends all followers, as a daemon's restart does; containers live on."""
+        return self._reachable
+
+    @reachable.setter
+    def reachable(self, value: bool) -> None:
+        self._reachable = value
+        if not value:
+            self.drop_followers()
+
+    def refuse_next(self, method: str, error: EngineError) -> None:
+        """Let the next call of `method` (``"create"``, ``"start"``...) raise `error`; may be said several times."""
+        self._refusals[method].append(error)
+
+    def drop_followers(self) -> None:
+        """End all following iterators now, without an error: what a lost connection looks like at its worst."""
+        with self._changed:
+            self._follow_generation += 1
+            self._changed.notify_all()
+
+    def drop_next_follower_after(self, frames: int) -> None:
+        """Let the next following iterator end after `frames` frames, whatever comes then; may be said several times."""
+        self._follow_limits.append(frames)
+
+    def container(self, name: str) -> FakeContainer:
+        """The container of that name or id, for a look inside; raises ContainerNotFound."""
+        with self._changed:
+            for one in self._containers.values():
+                if name in {one.container_id, one.spec.name}:
+                    return one
+        raise ContainerNotFound(f"no such container: {name}")
+
+    def advance(self, name: str | None = None) -> None:
+        """Let the programs of all running containers, or only of the one called `name`, go on to the next yield."""
+        with self._changed:
+            chosen = tuple(self._containers.values()) if name is None else (self.container(name),)
+        for one in chosen:
+            one.advance()
+
+    def finish(self, name: str, exit_code: int, *, oom_killed: bool = False) -> None:
+        """End a running container from outside: killed by the kernel, by somebody's hand, by a restart of the host."""
+        self.container(name).end(exit_code, oom_killed=oom_killed)
+
+    # The Engine protocol.
+
+    def facts(self) -> EngineFacts:
+        """What the engine says of itself."""
+        self._enter("facts")
+        return EngineFacts(
+            name="fake",
+            version="0",
+            api_version="1.41",
+            storage_driver="memory",
+            root="/",
+            cpus=2,
+            memory_bytes=8_000_000_000,
+            system_time=self.clock(),
+        )
+
+    def image(self, reference: str) -> ImageFacts:
+        """What is known of a local image; raises ImageNotFound."""
+        self._enter("image")
+        known = self._image(reference)
+        return ImageFacts(
+            digest=f"sha256:{sha256(reference.encode()).hexdigest()}",
+            size_bytes=known.size_bytes,
+            entry_point=tuple(known.entry_point),
+            command=tuple(known.command),
+            user=known.user,
+            architecture="amd64",
+            labels=dict(known.labels or {}),
+        )
+
+    def pull(self, reference: str, progress: PullProgress) -> ImageFacts:
+        """Take an image over from `registry`; raises ImageNotFound."""
+        self._enter("pull")
+        if reference not in self.registry:
+            raise ImageNotFound(f"no registry gave the image {reference}: not found")
+        progress(f"Pulling from {reference}")
+        self.images[reference] = self.registry[reference]
+        progress("Pull complete")
+        return self.image(reference)
+
+    def create(self, spec: ContainerSpec) -> str:
+        """Create a container, not started; raises ImageNotFound, EngineRejected."""
+        self._enter("create")
+        program = self._image(spec.image).program
+        for mount in spec.mounts:
+            if not mount.source.exists():
+                raise EngineRejected(f"create container {spec.name}: bind source path does not exist: {mount.source}")
+        with self._changed:
+            if any(one.spec.name == spec.name for one in self._containers.values()):
+                raise EngineRejected(f"create container {spec.name}: the name is already in use by another container")
+            container_id = f"{next(self._numbers):064x}"
+            self._containers[container_id] = FakeContainer(container_id, spec, program, self.clock, self._changed)
+        return container_id
+
+    def start(self, container_id: str) -> None:
+        """Start a created container: run its program up to its first yield, or to its end."""
+        self._enter("start")
+        one = self.container(container_id)
+        missing = [gpu for gpu in one.spec.gpu_ids if gpu not in self.gpus]
+        if missing:
+            one.error = f"could not select device driver with capabilities: [[gpu]] for {', '.join(missing)}"
+            raise GpuUnavailable(f"The engine cannot hand out the GPUs: {one.error}")
+        if one.program is None:
+            words = (*(one.spec.entry_point or ()), *(one.spec.arguments or ()), "train")
+            one.error = f'exec: "{words[0]}": executable file not found in $PATH'
+            raise EngineRejected(f'The image\'s entry point "{words[0]}" cannot be run: not found in $PATH.')
+        one.start()
+
+    def state(self, container_id: str) -> ContainerState:
+        """Where the container is in its life; raises ContainerNotFound."""
+        self._enter("state")
+        one = self.container(container_id)
+        if self.auto_advance:
+            one.advance()
+        return one.state()
+
+    def containers(self, labels: Mapping[str, str]) -> Sequence[ContainerSummary]:
+        """All containers, running or not, that carry all of `labels`."""
+        self._enter("containers")
+        with self._changed:
+            return tuple(
+                ContainerSummary(
+                    container_id=one.container_id,
+                    name=one.spec.name,
+                    labels=dict(one.spec.labels),
+                    status=one.state().status,
+                )
+                for one in self._containers.values()
+                if labels.items() <= one.spec.labels.items()
+            )
+
+    def frames(self, container_id: str, *, follow: bool) -> Iterator[LogFrame]:
+        """The container's output from its beginning; with `follow`, blocks until there is more or it ends."""
+        self._enter("frames")
+        one = self.container(container_id)
+        if not follow:
+            return iter(tuple(one.frames))
+        limit = self._follow_limits.popleft() if self._follow_limits else None
+        return itertools.islice(self._follow(one, self._follow_generation), limit)
+
+    def signal(self, container_id: str, signal_name: str) -> None:
+        """Send a signal to the program; a container that is not running any more is no error."""
+        self._enter("signal")
+        self.container(container_id).signal(signal_name)
+
+    def remove(self, container_id: str) -> None:
+        """Remove the container, killing it if need be; one that is gone already is no error."""
+        self._enter("remove")
+        try:
+            one = self.container(container_id)
+        except ContainerNotFound:
+            return
+        one.signal("SIGKILL")
+        with self._changed:
+            if self._containers.pop(one.container_id, None):
+                self.removed.append(one)
+            self._changed.notify_all()
+
+    def check_gpus(self, image: str, gpu_ids: Sequence[str]) -> None:
+        """Raise GpuUnavailable unless all of `gpu_ids` are among `gpus`; raises ImageNotFound."""
+        self._enter("check_gpus")
+        self._image(image)
+        missing = [gpu for gpu in gpu_ids if gpu not in self.gpus]
+        if missing:
+            raise GpuUnavailable(f"The engine cannot hand out the GPUs: {', '.join(missing)}")
+
+    # Inside.
+
+    def _enter(self, method: str) -> None:
+        if not self._reachable:
+            raise EngineUnreachable("No container engine answers at fake://: it was told not to.")
+        if self._refusals[method]:
+            raise self._refusals[method].popleft()
+
+    def _image(self, reference: str) -> FakeImage:
+        known = self.images.get(reference)
+        if known is None:
+            raise ImageNotFound(f"The engine has no image {reference}.")
+        return known if isinstance(known, FakeImage) else FakeImage(program=known)
+
+    def _follow(self, one: FakeContainer, generation: int) -> Iterator[LogFrame]:
+        position = 0
+        while True:
+            with self._changed:
+                while not self._follow_news(one, position, generation):
+                    self._changed.wait()
+                if self._follow_generation != generation or len(one.frames) == position:
+                    return
+                fresh = one.frames[position:]
+            yield from fresh
+            position += len(fresh)
+
+    def _follow_news(self, one: FakeContainer, position: int, generation: int) -> bool:
+        """Whether a follower at `position` has something to do: more output, or the end."""
+        return (
+            len(one.frames) > position
+            or self._follow_generation != generation
+            or one.container_id not in self._containers
+            or one.state().status is ContainerStatus.EXITED
+        )

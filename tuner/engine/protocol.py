@@ -1,0 +1,199 @@
+"""What Algodock needs of a container engine.
+
+Two implementations: `tuner.engine.docker_engine.DockerEngine` and `tuner.engine.fake.FakeEngine`. Both pass the same
+conformance suite. Every method raises EngineUnreachable where no engine answers, EngineRejected where it refuses.
+An engine may be used from several threads at once: one reads a container's log while others ask for states.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+#: The label that every container of ours carries; its value is the home that the container belongs to.
+HOME_LABEL = "algodock.home"
+#: The label with the training job's name.
+JOB_LABEL = "algodock.training-job"
+#: The label with the host's name within its job (``algo-1``).
+HOST_LABEL = "algodock.host"
+#: The label of the short-lived container of `Engine.check_gpus`; it belongs to no home.
+PROBE_LABEL = "algodock.gpu-probe"
+
+
+class Stream(StrEnum):
+    """Which of its two outputs a container wrote to."""
+
+    STDOUT = "stdout"
+    STDERR = "stderr"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LogFrame:
+    """A piece of a container's output, as the engine stored it.
+
+    `timestamp` is the engine's own, RFC 3339 with nanoseconds. A frame is not a line: it may hold a part of one.
+    The order and the cut of a container's frames are the same at every reading.
+    """
+
+    stream: Stream
+    timestamp: str
+    payload: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mount:
+    """A folder or file of this host, as the container sees it."""
+
+    source: Path
+    target: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContainerSpec:
+    """All that a container is created from.
+
+    `entry_point` and `arguments` of None keep the image's own. `gpu_ids` are the UUIDs (or indices) handed to the
+    container; with none it gets ``NVIDIA_VISIBLE_DEVICES=void``, so that an image built on CUDA does not grab a GPU.
+    `memory_bytes`, `cpus`, `shm_bytes` of None leave the engine's default.
+    """
+
+    name: str
+    image: str
+    entry_point: Sequence[str] | None = None
+    arguments: Sequence[str] | None = None
+    environment: Mapping[str, str]
+    mounts: Sequence[Mount] = ()
+    labels: Mapping[str, str]
+    gpu_ids: Sequence[str] = ()
+    hostname: str | None = None
+    network: bool = True
+    memory_bytes: int | None = None
+    cpus: float | None = None
+    shm_bytes: int | None = None
+    pids_limit: int = 4096
+
+
+class ContainerStatus(StrEnum):
+    """Where a container is in its life."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    EXITED = "exited"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContainerState:
+    """What the engine says of a container.
+
+    `exit_code` is None unless it has exited. `started_at` and `finished_at` are seconds since the epoch, None where it
+    has not happened. `error` is the engine's own text when the container could not be started.
+    """
+
+    status: ContainerStatus
+    exit_code: int | None = None
+    oom_killed: bool = False
+    started_at: float | None = None
+    finished_at: float | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContainerSummary:
+    """A container in a listing."""
+
+    container_id: str
+    name: str
+    labels: Mapping[str, str]
+    status: ContainerStatus
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageFacts:
+    """What the engine says of an image. `size_bytes` is its size unpacked; `digest` its content-addressed id."""
+
+    digest: str
+    size_bytes: int
+    entry_point: Sequence[str]
+    command: Sequence[str]
+    user: str
+    architecture: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EngineFacts:
+    """What the engine says of itself. `root` is where it keeps its images and containers."""
+
+    name: str
+    version: str
+    api_version: str
+    storage_driver: str
+    root: str
+    cpus: int
+    memory_bytes: int
+    system_time: float
+
+
+#: Told of a pull's progress, in the engine's own words, for instance "Downloading 12.3 MB of 50.0 MB".
+PullProgress = Callable[[str], None]
+
+
+class Engine(Protocol):
+    """A container engine."""
+
+    def facts(self) -> EngineFacts:
+        """What the engine says of itself."""
+        ...
+
+    def image(self, reference: str) -> ImageFacts:
+        """What is known of a local image; raises ImageNotFound."""
+        ...
+
+    def pull(self, reference: str, progress: PullProgress) -> ImageFacts:
+        """Fetch an image from its registry; raises ImageNotFound where there is none."""
+        ...
+
+    def create(self, spec: ContainerSpec) -> str:
+        """Create a container, not started, and return its id; raises ImageNotFound.
+
+        A container of the same name is a refusal: names are how a half-started job is found again.
+        """
+        ...
+
+    def start(self, container_id: str) -> None:
+        """Start a created container.
+
+        Raises GpuUnavailable where the engine cannot hand out its GPUs, EngineRejected where the entry point cannot be
+        run, ContainerNotFound. The created container stays: the caller removes it.
+        """
+        ...
+
+    def state(self, container_id: str) -> ContainerState:
+        """Where the container is in its life; raises ContainerNotFound."""
+        ...
+
+    def containers(self, labels: Mapping[str, str]) -> Sequence[ContainerSummary]:
+        """All containers, running or not, that carry all of `labels`."""
+        ...
+
+    def frames(self, container_id: str, *, follow: bool) -> Iterator[LogFrame]:
+        """The container's output from its beginning; with `follow`, until it ends.
+
+        Never trust the end of a following iterator: a lost connection may look like one. Ask for the state, and read
+        once more without `follow`. Raises ContainerNotFound.
+        """
+        ...
+
+    def signal(self, container_id: str, signal_name: str) -> None:
+        """Send a signal such as ``SIGTERM`` to PID 1; a container that is not running any more is no error."""
+        ...
+
+    def remove(self, container_id: str) -> None:
+        """Remove the container, killing it if need be; one that is gone already is no error."""
+        ...
+
+    def check_gpus(self, image: str, gpu_ids: Sequence[str]) -> None:
+        """Raise GpuUnavailable unless the engine can hand `gpu_ids` to a container of `image`; leaves nothing."""
+        ...

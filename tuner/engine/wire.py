@@ -1,0 +1,168 @@
+"""Our values from and to the JSON of the Docker Engine API (1.41 and later). Pure.
+
+Source: Docker Engine API reference, "ContainerCreate", "ContainerInspect", "ImageInspect", "SystemInfo".
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from tuner.engine.protocol import (
+    ContainerSpec,
+    ContainerState,
+    ContainerStatus,
+    ContainerSummary,
+    EngineFacts,
+    ImageFacts,
+)
+
+#: The variable by which NVIDIA's container runtime is told which GPUs to show.
+VISIBLE_DEVICES = "NVIDIA_VISIBLE_DEVICES"
+#: Its value for no GPU at all.
+NO_DEVICES = "void"
+
+#: Each key that the daemon would otherwise fill in from its own defaults for this driver: its rotation would throw away
+#: lines that were not read yet, its non-blocking mode would drop them. "No limit" cannot be said, only a large one.
+_LOG_OPTIONS = {"max-size": "1000g", "max-file": "1", "compress": "false", "mode": "blocking"}
+
+_NANOSECONDS = 1_000_000_000
+_FRACTION = re.compile(r"\.(\d+)")
+
+_STATUSES = {
+    "created": ContainerStatus.CREATED,
+    "running": ContainerStatus.RUNNING,
+    "paused": ContainerStatus.RUNNING,
+    "restarting": ContainerStatus.RUNNING,
+}
+
+
+def container_request(spec: ContainerSpec, *, log_driver: str = "json-file") -> dict[str, Any]:
+    """The body of a request that creates a container from `spec`.
+
+    The container gets nothing beyond `spec`: no new privileges, no terminal (which would merge its two outputs), no
+    init in front of it (the image's entry point is PID 1 and gets the signals itself, as the contract says).
+    """
+    body: dict[str, Any] = {
+        "Image": spec.image,
+        "Env": [f"{name}={value}" for name, value in sorted(_environment(spec).items())],
+        "Labels": dict(spec.labels),
+        "Tty": False,
+        "OpenStdin": False,
+        "HostConfig": _host_config(spec, log_driver),
+    }
+    if spec.entry_point is not None:
+        body["Entrypoint"] = list(spec.entry_point)
+    if spec.arguments is not None:
+        body["Cmd"] = list(spec.arguments)
+    if spec.hostname is not None:
+        body["Hostname"] = spec.hostname
+    return body
+
+
+def _environment(spec: ContainerSpec) -> dict[str, str]:
+    # The engine itself appends the variable for GPUs that it hands out, but behind the one of an image built on CUDA
+    # ("all"), and the first of two is what most programs see. Saying it here replaces the image's.
+    return {VISIBLE_DEVICES: ",".join(spec.gpu_ids) or NO_DEVICES, **spec.environment}
+
+
+def _host_config(spec: ContainerSpec, log_driver: str) -> dict[str, Any]:
+    settings: dict[str, Any] = {
+        "Init": False,
+        "LogConfig": {"Type": log_driver, "Config": dict(_LOG_OPTIONS)},
+        "Mounts": [
+            {"Type": "bind", "Source": str(m.source.absolute()), "Target": m.target, "ReadOnly": m.read_only}
+            for m in spec.mounts
+        ],
+        "PidsLimit": spec.pids_limit,
+        "SecurityOpt": ["no-new-privileges"],
+    }
+    if spec.gpu_ids:
+        settings["DeviceRequests"] = [{"DeviceIDs": list(spec.gpu_ids), "Capabilities": [["gpu"]]}]
+    if not spec.network:
+        settings["NetworkMode"] = "none"
+    if spec.memory_bytes is not None:
+        settings["Memory"] = settings["MemorySwap"] = spec.memory_bytes  # equal: no swap on top
+    if spec.cpus is not None:
+        settings["NanoCpus"] = round(spec.cpus * _NANOSECONDS)
+    if spec.shm_bytes is not None:
+        settings["ShmSize"] = spec.shm_bytes
+    return settings
+
+
+def container_state(inspected: Mapping[str, Any]) -> ContainerState:
+    """The state in what the engine says of a container."""
+    state = inspected["State"]
+    status = _status(state["Status"])
+    return ContainerState(
+        status=status,
+        exit_code=int(state["ExitCode"]) if status is ContainerStatus.EXITED else None,
+        oom_killed=bool(state.get("OOMKilled")),
+        started_at=seconds(state.get("StartedAt", "")),
+        finished_at=seconds(state.get("FinishedAt", "")),
+        error=state.get("Error") or "",
+    )
+
+
+def _status(name: str) -> ContainerStatus:
+    return _STATUSES.get(name, ContainerStatus.EXITED)  # exited, removing, dead
+
+
+def container_summary(listed: Mapping[str, Any]) -> ContainerSummary:
+    """One container of a listing."""
+    names = listed.get("Names") or [""]
+    return ContainerSummary(
+        container_id=listed["Id"],
+        name=str(names[0]).removeprefix("/"),
+        labels=dict(listed.get("Labels") or {}),
+        status=_status(listed["State"]),
+    )
+
+
+def image_facts(inspected: Mapping[str, Any]) -> ImageFacts:
+    """What the engine says of an image."""
+    config = inspected.get("Config") or {}
+    return ImageFacts(
+        digest=inspected["Id"],
+        size_bytes=int(inspected.get("Size", 0)),
+        entry_point=tuple(config.get("Entrypoint") or ()),
+        command=tuple(config.get("Cmd") or ()),
+        user=config.get("User") or "",
+        architecture=inspected.get("Architecture") or "",
+        labels=dict(config.get("Labels") or {}),
+    )
+
+
+def engine_facts(answered: Mapping[str, Any], api_version: str) -> EngineFacts:
+    """What the engine says of itself, talked to in `api_version`."""
+    return EngineFacts(
+        name=answered.get("Name", ""),
+        version=answered.get("ServerVersion", ""),
+        api_version=api_version,
+        storage_driver=answered.get("Driver", ""),
+        root=answered.get("DockerRootDir", ""),
+        cpus=int(answered.get("NCPU", 0)),
+        memory_bytes=int(answered.get("MemTotal", 0)),
+        system_time=seconds(answered.get("SystemTime", "")) or 0.0,
+    )
+
+
+def seconds(timestamp: str) -> float | None:
+    """Seconds since the epoch of an RFC 3339 timestamp; None for an empty one and for Go's "never", the year 1."""
+    if not timestamp or timestamp.startswith("0001-"):
+        return None
+    # Nanoseconds, and any number of digits: Python wants microseconds at most.
+    moment = datetime.fromisoformat(_FRACTION.sub(lambda found: f".{found[1][:6]:0<6}", timestamp))
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def progress_line(event: Mapping[str, Any]) -> str:
+    """One step of a pull in words, for instance "0a1b2c3d: Downloading 12.3 MB of 50.0 MB"."""
+    words = str(event.get("status", "")).strip()
+    if event.get("id"):
+        words = f"{event['id']}: {words}"
+    detail = event.get("progressDetail") or {}
+    current, total = detail.get("current"), detail.get("total")
+    if current and total:
+        return f"{words} {current / 1e6:.1f} MB of {total / 1e6:.1f} MB"
+    return words

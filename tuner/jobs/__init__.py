@@ -1,0 +1,1 @@
+"""One training job from its request to its outcome."""

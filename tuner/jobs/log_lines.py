@@ -1,0 +1,92 @@
+r"""Frames of a container's output become numbered lines. Pure.
+
+What a line is:
+
+- ``\n``, ``\r\n`` and a lone ``\r`` end one: a progress bar that redraws itself with ``\r`` gives a line at each
+  redraw, so that the numbers in it are seen while it runs. An empty redraw is no line.
+- Each of the two streams has its own unfinished line. Lines are numbered from 1 in the order in which they end. The
+  engine stores frames in one fixed order, so line n is line n at every reading.
+- Bytes that are not UTF-8 become U+FFFD. ANSI escape sequences and control characters other than tab are taken out:
+  they would hide numbers from a regular expression, and a container could steer the user's terminal with them.
+- A line of more than MAX_LINE_BYTES is cut there, and goes on as the next line (CloudWatch cuts at the same length).
+- What is left without an ending when the container has ended is a line too.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tuner.engine.protocol import LogFrame, Stream
+
+#: CloudWatch's limit on one log event.
+MAX_LINE_BYTES = 262_144
+
+# Control sequences (CSI), operating-system commands (OSC, which end in BEL or ESC \), and two-byte escapes: ECMA-48.
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\x80-\x9f]")
+_ENDINGS = re.compile(rb"\r\n|\n|\r")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LogLine:
+    """One line of a container's output. `timestamp` is the engine's, of the frame in which the line ended."""
+
+    number: int
+    stream: Stream
+    timestamp: str
+    text: str
+
+
+class LineAssembler:
+    """Cuts frames into lines, whatever the frames' borders are. One object a container."""
+
+    def __init__(self) -> None:
+        self._unfinished: dict[Stream, bytes] = dict.fromkeys(Stream, b"")
+        self._timestamps: dict[Stream, str] = dict.fromkeys(Stream, "")
+        self._number = 0
+
+    def feed(self, frame: LogFrame) -> Iterator[LogLine]:
+        """The lines that end in `frame`."""
+        pending = self._unfinished[frame.stream] + frame.payload
+        self._timestamps[frame.stream] = frame.timestamp
+        start = 0
+        for ending in _ENDINGS.finditer(pending):
+            if ending.group() == b"\r" and ending.end() == len(pending):
+                break  # the next frame may bring the \n of a \r\n
+            yield from self._lines(frame.stream, pending[start : ending.start()], ending.group())
+            start = ending.end()
+        pending = pending[start:]
+        while len(pending) > MAX_LINE_BYTES:
+            yield self._line(frame.stream, pending[:MAX_LINE_BYTES])
+            pending = pending[MAX_LINE_BYTES:]
+        self._unfinished[frame.stream] = pending
+
+    def finish(self) -> Iterator[LogLine]:
+        """What is left unfinished when the container has ended."""
+        for stream in Stream:
+            rest = self._unfinished[stream].removesuffix(b"\r")
+            self._unfinished[stream] = b""
+            if rest:
+                yield from self._lines(stream, rest, b"")
+
+    def _lines(self, stream: Stream, content: bytes, ending: bytes) -> Iterator[LogLine]:
+        if not content and ending == b"\r":
+            return
+        for start in range(0, max(len(content), 1), MAX_LINE_BYTES):
+            yield self._line(stream, content[start : start + MAX_LINE_BYTES])
+
+    def _line(self, stream: Stream, content: bytes) -> LogLine:
+        self._number += 1
+        return LogLine(
+            number=self._number,
+            stream=stream,
+            timestamp=self._timestamps[stream],
+            text=printable(content.decode(errors="replace")),
+        )
+
+
+def printable(text: str) -> str:
+    """`text` without ANSI escape sequences and control characters other than tab."""
+    if "\x1b" in text:
+        text = _ESCAPES.sub("", text)
+    return _CONTROLS.sub("", text)

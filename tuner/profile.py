@@ -1,0 +1,145 @@
+"""The host profile: what differs per machine and therefore never stands in a job file.
+
+Read from ``algodock.toml`` in the working folder, else in the home; environment variables win over the file, options
+of the command line over both.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tuner.errors import TunerError
+
+PROFILE_FILE = "algodock.toml"
+
+_BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
+_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+
+
+class ProfileError(TunerError):
+    """The host profile says something that cannot be."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HostProfile:
+    """What differs per machine.
+
+    `home` is where everything is kept. `gpus` are the ids that may be leased, None for all that the driver reports.
+    `gpus_per_training_job` None takes the number that the job's instance type has. The limits hold for each container;
+    None leaves the engine's own.
+    """
+
+    home: Path
+    docker_host: str | None = None
+    gpus: tuple[str, ...] | None = None
+    gpus_per_training_job: int | None = None
+    cpus: float | None = None
+    memory_bytes: int | None = None
+    shm_bytes: int | None = None
+
+    @property
+    def database(self) -> Path:
+        """The file that holds everything that is remembered."""
+        return self.home / "algodock.db"
+
+    @property
+    def lock(self) -> Path:
+        """The file whose lock makes one process the controller of the home."""
+        return self.home / "controller.lock"
+
+    def job_folder(self, training_job: str) -> Path:
+        """The folder of one training job."""
+        return self.home / "jobs" / training_job
+
+    def tuning_folder(self, tuning_job: str) -> Path:
+        """The folder of one tuning job's reports."""
+        return self.home / "tuning" / tuning_job
+
+
+def load_profile(
+    environment: Mapping[str, str], working_folder: Path, overrides: Mapping[str, Any] | None = None
+) -> HostProfile:
+    """The profile of this machine; raises ProfileError for what cannot be read, naming the file or variable."""
+    home = Path(environment.get("ALGODOCK_HOME") or Path(environment.get("HOME", "/root")) / ".algodock")
+    settings: dict[str, Any] = {"home": home}
+    for path in (working_folder / PROFILE_FILE, home / PROFILE_FILE):
+        if path.is_file():
+            settings.update(_read_file(path))
+            break
+    if "ALGODOCK_HOME" in environment:
+        settings["home"] = home
+    if environment.get("DOCKER_HOST"):
+        settings["docker_host"] = environment["DOCKER_HOST"]
+    if "ALGODOCK_GPUS" in environment:
+        settings["gpus"] = _gpus(environment["ALGODOCK_GPUS"])
+    settings.update({key: value for key, value in (overrides or {}).items() if value is not None})
+    profile = HostProfile(**settings)
+    return replace(profile, home=Path(os.path.abspath(profile.home.expanduser())))  # noqa: PTH100 - resolve() follows links
+
+
+def parse_bytes(text: str) -> int:
+    """A number of bytes such as ``8g``, ``512 MiB`` or ``1073741824``; raises ValueError."""
+    match = _BYTES.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not a size such as 512m or 8g")
+    return int(float(match[1]) * 1024 ** _POWERS[match[2].lower()])
+
+
+def _gpus(value: object) -> tuple[str, ...] | None:
+    if isinstance(value, str):
+        if value.strip().lower() == "all":
+            return None
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    if isinstance(value, list):
+        return tuple(str(part) for part in value)
+    raise ValueError(f"{value!r} is neither a list of GPU ids nor 'all'")
+
+
+def _positive(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        raise ValueError(f"{value!r} is not a number above 0")
+    return float(value)
+
+
+def _count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{value!r} is not a whole number")
+    return value
+
+
+def _size(value: object) -> int:
+    return parse_bytes(str(value))
+
+
+_SETTINGS: Mapping[str, Callable[[Any], Any]] = {
+    "home": lambda value: Path(str(value)).expanduser(),
+    "docker_host": str,
+    "gpus": _gpus,
+    "gpus_per_training_job": _count,
+    "cpus": _positive,
+    "memory": _size,
+    "shm": _size,
+}
+_FIELD_NAMES = {"memory": "memory_bytes", "shm": "shm_bytes"}
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ProfileError(f"{path}: {error}") from error
+    settings: dict[str, Any] = {}
+    for key, value in document.items():
+        if key not in _SETTINGS:
+            raise ProfileError(f"{path}: {key!r} is not a setting; there are: {', '.join(_SETTINGS)}")
+        try:
+            settings[_FIELD_NAMES.get(key, key)] = _SETTINGS[key](value)
+        except ValueError as error:
+            raise ProfileError(f"{path}: {key}: {error}") from error
+    if "home" in settings and not settings["home"].is_absolute():
+        settings["home"] = path.parent / settings["home"]
+    return settings

@@ -1,0 +1,1 @@
+"""The only memory: every fact of a job, in SQLite, before it is acted upon."""
