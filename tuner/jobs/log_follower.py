@@ -2,12 +2,15 @@
 
 import queue
 import threading
+import time
 
 from tuner.engine.protocol import Engine, LogFrame
 from tuner.errors import EngineError
 
 #: Frames that may wait for the controller: a container that prints faster than it is read waits too.
 _WAITING_FRAMES = 2048
+#: How long the thread waits when that many wait already.
+_FULL_SECONDS = 0.01
 
 
 class LogFollower:
@@ -25,6 +28,7 @@ class LogFollower:
         self._frames_read = 0
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._handing_over = threading.Lock()  # a frame is in the queue and counted, or neither
 
     def follow(self) -> None:
         """Start to follow, or follow again after the stream has ended."""
@@ -41,7 +45,13 @@ class LogFollower:
         return [self._frames.get_nowait() for _ in range(self._frames.qsize())]
 
     def read_rest(self) -> list[LogFrame]:
-        """Once the container has exited: every frame that following has not given, read anew from the engine."""
+        """Once the container has exited: every frame that following has not given, read anew from the engine.
+
+        The thread may still be at it, for the stream ends a little after the container: it is told to give no more
+        first, or a frame that it counts meanwhile would be taken from neither side.
+        """
+        with self._handing_over:
+            self._closed = True
         frames = self.take()
         for number, frame in enumerate(self._engine.frames(self._container_id, follow=False)):
             if number >= self._frames_read:
@@ -53,20 +63,23 @@ class LogFollower:
         """Let the thread end at its next frame."""
         self._closed = True
 
+    def _hand_over(self, frame: LogFrame) -> bool:
+        with self._handing_over:
+            if self._closed or self._frames.full():
+                return False
+            self._frames.put_nowait(frame)
+            self._frames_read += 1
+            return True
+
     def _read(self) -> None:
         try:
             for number, frame in enumerate(self._engine.frames(self._container_id, follow=True)):
                 if number < self._frames_read:
                     continue
-                while not self._closed:
-                    try:
-                        self._frames.put(frame, timeout=1.0)
-                        break
-                    except queue.Full:
-                        continue
-                if self._closed:
-                    return
-                self._frames_read += 1
+                while not self._hand_over(frame):
+                    if self._closed:
+                        return
+                    time.sleep(_FULL_SECONDS)
                 self._activity.set()
         except EngineError:
             return  # the runner asks the engine itself, and says what is wrong

@@ -34,7 +34,10 @@ class LogIntake:
         self._store = store
         self._job_name = job.name
         self._host = host
-        self._scraper = MetricScraper(job.spec.metric_definitions)
+        self._definitions = job.spec.metric_definitions
+        self._scraper = MetricScraper(self._definitions)
+        self._found: set[str] = set()
+        self._line_count = 0
         self._assembler = LineAssembler()
         log_file.parent.mkdir(parents=True, exist_ok=True)
         self._file = log_file.open("w", encoding="utf-8")
@@ -55,8 +58,18 @@ class LogIntake:
         self._record(self._lines(self._follower.take()))
 
     def take_in_rest(self) -> None:
-        """Once the container has exited: take in everything that is left, the unfinished last line included."""
+        """Once the container has exited: take in everything that is left, the unfinished last line included.
+
+        A metric that was never found is worth a warning: its pattern may be wrong.
+        """
         self._record([*self._lines(self._follower.read_rest()), *self._assembler.finish()])
+        for definition in self._definitions:
+            if definition.name not in self._found:
+                self._store.add_warning(
+                    self._job_name,
+                    f"metric {definition.name!r} was never found: none of the {self._line_count:,} lines of the log"
+                    f" holds a number that {definition.regex!r} captures",
+                )
 
     def close(self) -> None:
         """Stop following and close the log file."""
@@ -71,6 +84,7 @@ class LogIntake:
             return
         self._file.writelines(f"{line.text}\n" for line in lines)
         self._file.flush()
+        self._line_count += len(lines)
         observations = [observation for line in lines for observation in self._observations(line)]
         if observations:
             self._store.record_observations(self._job_name, observations)
@@ -79,6 +93,7 @@ class LogIntake:
 
     def _observations(self, line: LogLine) -> Iterable[Observation]:
         for capture in self._scraper.captures(line.text):
+            self._found.add(capture.metric)
             yield Observation(
                 host=self._host,
                 line=line.number,

@@ -9,6 +9,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from contracts.jobs import SecondaryStatus, StopReason
 from contracts.outcome import TRAINING_STOP_GRACE_SECONDS, algorithm_error
@@ -279,8 +280,9 @@ class JobRunner:
             (folder.opt_ml.model, folder.model_artifact),
             (folder.opt_ml.output_data, folder.output_artifact),
         ):
-            if archive(source, target) and (job.spec.output_uri or "").startswith("file://"):
-                deliver(target, local_path(job.spec.output_uri or "") / job.name / "output")
+            wanted = _wanted_folder(job)
+            if archive(source, target) and wanted not in {None, target.parent}:
+                deliver(target, wanted)
 
     def _end(
         self, job: TrainingJobRecord, status: SecondaryStatus, message: str = "", *, failure_reason: str = ""
@@ -312,3 +314,9 @@ class JobRunner:
 
     def _folder(self, name: str) -> JobFolder:
         return JobFolder(self._profile.job_folder(name))
+
+
+def _wanted_folder(job: TrainingJobRecord) -> Path | None:
+    """Where the job's OutputDataConfig wants its archives, in the service's layout; None where not on this host."""
+    uri = job.spec.output_uri
+    return None if uri is None or not uri.startswith("file://") else local_path(uri) / job.name / "output"

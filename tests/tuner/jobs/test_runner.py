@@ -401,7 +401,22 @@ def test_an_out_of_memory_kill_is_said(make_home: MakeHome) -> None:
     home.engine.finish(home.container_of("job-1"), 137, oom_killed=True)
     home.run("job-1")
 
-    assert ["the container was killed for using more memory than its limit"] == home.store.warnings("job-1")
+    assert "the container was killed for using more memory than its limit" in home.store.warnings("job-1")
+
+
+def test_a_metric_that_was_never_found_is_said(make_home: MakeHome) -> None:
+    """With the pattern and how much there was to find it in: the usual reason for a search that learns nothing."""
+
+    def mute(run: FakeContainer) -> None:
+        run.print("accuracy: 0.5")
+        run.print("done")
+
+    home = make_home(mute)
+    submit(home)
+    home.run("job-1")
+    (warning,) = home.store.warnings("job-1")
+
+    assert "'validation:accuracy' was never found: none of the 2 lines" in warning
 
 
 def test_artifacts_are_delivered_where_the_job_wants_them(make_home: MakeHome, tmp_path: Path) -> None:

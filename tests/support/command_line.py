@@ -1,0 +1,70 @@
+"""The command `algodock` as users start it: a process of its own, with a home of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+#: No command of these tests takes longer; reaching it is a failure.
+_DEADLINE_SECONDS = 240.0
+
+
+class CommandLine:
+    """Starts ``algodock`` with `home`; `environment` is added to this process's own."""
+
+    def __init__(self, home: Path, environment: Mapping[str, str] | None = None) -> None:
+        self.home = home
+        self._environment = {**os.environ, "ALGODOCK_HOME": str(home), "NO_COLOR": "1", **(environment or {})}
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Start a command; its two outputs are pipes."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "tuner", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self._environment,
+        )
+
+    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command to its end."""
+        with self.start(*arguments) as process:
+            return finish(process)
+
+    def summary(self, name: str) -> dict[str, Any]:
+        """What ``algodock show NAME --json`` says."""
+        shown: dict[str, Any] = json.loads(self.run("show", name, "--json").stdout)
+        return shown
+
+
+def finish(process: "subprocess.Popen[str]") -> "subprocess.CompletedProcess[str]":
+    """Wait for the end of a started command."""
+    try:
+        output, errors = process.communicate(timeout=_DEADLINE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        output, errors = process.communicate()
+        raise AssertionError(f"still running after {_DEADLINE_SECONDS:g} s\n{output}\n{errors}") from None
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+
+def wait_until(reached: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
+    """Wait by condition; `what` says what was waited for in vain."""
+    deadline = time.monotonic() + seconds
+    while not reached():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds:g} s in vain for: {what}")
+        time.sleep(0.05)
+
+
+def write_job(path: Path, request: Mapping[str, Any]) -> str:
+    """A job file with `request` in it; return its path."""
+    path.write_text(yaml.safe_dump(dict(request), sort_keys=False))
+    return str(path)
