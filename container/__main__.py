@@ -1,0 +1,66 @@
+"""``python -m container train``: the entry point of an image. SageMaker passes the one argument."""
+
+import io
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+from container.algorithm import StopRequest
+from container.cpus import limit_threads
+from container.train import train
+
+USAGE = """usage: python -m container train
+
+  train   train the algorithm as /opt/ml/input/config says; model to /opt/ml/model, failure to /opt/ml/output/failure
+"""
+EXIT_USAGE = 2
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what `arguments` say; returns the exit code of the process."""
+    if list(arguments) != ["train"]:
+        print(_complaint(arguments) + USAGE, end="", file=sys.stderr)
+        return EXIT_USAGE
+    stop = stop_on_signals()
+    _write_line_by_line()
+    limit_threads(os.environ)
+    return train(os.environ, stop)
+
+
+def stop_on_signals() -> StopRequest:
+    """A stop request that SIGTERM (the platform) and SIGINT (Ctrl-C) set.
+
+    Done before anything slow: the kernel discards a signal to process 1 of a container that has nothing installed for
+    it, and the platform would wait its 120 seconds for nothing.
+    """
+    stop = StopRequest()
+
+    def ask_to_stop(number: int, _frame: FrameType | None) -> None:
+        if not stop.is_set():
+            os.write(sys.stderr.fileno(), f"{signal.Signals(number).name}: stopping as soon as possible\n".encode())
+        stop.set()
+
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    signal.signal(signal.SIGINT, ask_to_stop)
+    return stop
+
+
+def _write_line_by_line() -> None:
+    """Without this, stdout that is a pipe keeps its lines for kilobytes, and metrics come late or never."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True, errors="backslashreplace")
+
+
+def _complaint(arguments: Sequence[str]) -> str:
+    if not arguments:
+        return ""
+    if list(arguments) == ["serve"]:
+        return "serve: this image trains only; it has no inference server\n"
+    return f"unknown arguments: {' '.join(arguments)}\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
