@@ -5,6 +5,7 @@ Everything of the SDK and of the libraries below it ends here: `_TRANSLATION` tu
 
 import errno
 import re
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Lock
@@ -39,8 +40,11 @@ from tuner.errors import (
 #: How long the engine may take to answer anything but a followed log or a pull, in seconds. Removing a container with
 #: a large file system on a slow disk is the longest.
 ANSWER_SECONDS = 120
+#: How long a registry may take to answer the engine, in seconds; behind a firewall it never does.
+_REGISTRY_SECONDS = 15
 #: Connections kept open; a follower of a log holds one. More than that many work too, but are made anew each time.
 _CONNECTIONS = 128
+_NOTHING_LISTENS = {errno.ENOENT, errno.ECONNREFUSED}
 #: A program that no image has; see `DockerEngine.check_gpus`.
 _PROBE_PROGRAM = "/algodock-gpu-probe"
 
@@ -61,6 +65,7 @@ _TRANSLATION: tuple[tuple[type[Exception], type[EngineError]], ...] = (
     (docker.errors.DockerException, EngineUnreachable),
     (requests.exceptions.RequestException, EngineUnreachable),
     (urllib3.exceptions.HTTPError, EngineUnreachable),
+    (urllib3.exceptions.ProxySchemeUnsupported, EngineUnreachable),
     (OSError, EngineUnreachable),
 )
 
@@ -112,7 +117,11 @@ def _unreachable(exc: Exception, host: str) -> EngineUnreachable:
             f"The container engine at {host} did not answer within {ANSWER_SECONDS} s. "
             "If the machine is not merely overloaded, restart the engine (`sudo systemctl restart docker`)."
         )
-    reason = "nothing listens there" if causes & {errno.ENOENT, errno.ECONNREFUSED} else _text(exc)
+    if isinstance(exc, requests.exceptions.ChunkedEncodingError | urllib3.exceptions.ProtocolError):
+        return EngineUnreachable(
+            f"The connection to the container engine at {host} broke: {_text(exc)}. Is it restarting?"
+        )
+    reason = "nothing listens there" if causes & _NOTHING_LISTENS else _text(exc)
     return EngineUnreachable(
         f"No container engine answers at {host}: {reason}. "
         "Start it (`sudo systemctl start docker`, or `make setup` in a checkout), or set DOCKER_HOST."
@@ -173,10 +182,23 @@ class DockerEngine:
         with _engine_errors(action, self.host):
             with self._connecting:
                 if self._connection is None:
-                    self._connection = docker.APIClient(
-                        **self._settings, version="auto", timeout=ANSWER_SECONDS, max_pool_size=_CONNECTIONS
-                    )
-            yield self._connection
+                    self._connection = self._connect()
+                connection = self._connection
+            try:
+                yield connection
+            except requests.exceptions.ConnectionError as exc:
+                # Nothing listens any more: look for it anew next time, it may come back with another version.
+                if set(_error_numbers(exc)) & _NOTHING_LISTENS:
+                    self.close()
+                raise
+
+    def _connect(self) -> docker.APIClient:
+        if self.host.startswith("unix://"):
+            # The SDK leaves its socket open where it cannot connect, which Python reports as a leak later on.
+            with socket.socket(socket.AF_UNIX) as attempt:
+                attempt.settimeout(ANSWER_SECONDS)
+                attempt.connect(self.host.removeprefix("unix://"))
+        return docker.APIClient(**self._settings, version="auto", timeout=ANSWER_SECONDS, max_pool_size=_CONNECTIONS)
 
     def facts(self) -> EngineFacts:
         """What the engine says of itself."""
@@ -202,6 +224,20 @@ class DockerEngine:
             except docker.errors.APIError as exc:
                 raise _pull_refusal(reference, _text(exc)) from exc
         return self.image(reference)
+
+    def find_in_registry(self, reference: str) -> str:
+        """The digest of an image in its registry, without fetching it; raises ImageNotFound where none gives it."""
+        with self._api(f"look for {reference}") as api:
+            try:
+                response = api.get(
+                    f"{api.base_url}/v{api.api_version}/distribution/{reference}/json", timeout=_REGISTRY_SECONDS
+                )
+                _raise_for_status(response)
+            except docker.errors.APIError as exc:
+                raise _pull_refusal(reference, _text(exc)) from exc
+            except requests.exceptions.ReadTimeout as exc:
+                raise ImageNotFound(f"no registry answered for {reference} within {_REGISTRY_SECONDS} s") from exc
+            return str(response.json()["Descriptor"]["digest"])
 
     def create(self, spec: ContainerSpec) -> str:
         """Create a container, not started, and return its id; raises ImageNotFound, EngineRejected."""
@@ -254,10 +290,7 @@ class DockerEngine:
                 stream=True,
                 timeout=(ANSWER_SECONDS, None if follow else ANSWER_SECONDS),
             )
-            try:
-                response.raise_for_status()
-            except requests.exceptions.HTTPError as exc:
-                docker.errors.create_api_error_from_http_exception(exc)
+            _raise_for_status(response)
         return self._read(response, container_id)
 
     def _read(self, response: requests.Response, container_id: str) -> Iterator[LogFrame]:
@@ -309,6 +342,14 @@ class DockerEngine:
                 raise
         finally:
             self.remove(container_id)
+
+
+def _raise_for_status(response: requests.Response) -> None:
+    """Raise the SDK's error for an answer that is a refusal, as the SDK itself does."""
+    try:
+        response.raise_for_status()
+    except requests.exceptions.HTTPError as exc:
+        docker.errors.create_api_error_from_http_exception(exc)
 
 
 def _no_image(reference: str) -> ImageNotFound:

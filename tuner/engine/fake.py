@@ -155,7 +155,7 @@ class FakeEngine:
         self._enter("image")
         known = self._image(reference)
         return ImageFacts(
-            digest=f"sha256:{sha256(reference.encode()).hexdigest()}",
+            digest=_digest(reference),
             size_bytes=known.size_bytes,
             entry_point=tuple(known.entry_point),
             command=tuple(known.command),
@@ -173,6 +173,13 @@ class FakeEngine:
         self.images[reference] = self.registry[reference]
         progress("Pull complete")
         return self.image(reference)
+
+    def find_in_registry(self, reference: str) -> str:
+        """The digest of an image in `registry`; raises ImageNotFound."""
+        self._enter("find_in_registry")
+        if reference not in self.registry:
+            raise ImageNotFound(f"no registry gave the image {reference}: not found")
+        return _digest(reference)
 
     def create(self, spec: ContainerSpec) -> str:
         """Create a container, not started; raises ImageNotFound, EngineRejected."""
@@ -294,3 +301,7 @@ class FakeEngine:
             or one.container_id not in self._containers
             or one.state().status is ContainerStatus.EXITED
         )
+
+
+def _digest(reference: str) -> str:
+    return f"sha256:{sha256(reference.encode()).hexdigest()}"

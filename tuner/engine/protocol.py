@@ -155,6 +155,10 @@ class Engine(Protocol):
         """Fetch an image from its registry; raises ImageNotFound where there is none."""
         ...
 
+    def find_in_registry(self, reference: str) -> str:
+        """The digest of an image in its registry, without fetching it; raises ImageNotFound where none gives it."""
+        ...
+
     def create(self, spec: ContainerSpec) -> str:
         """Create a container, not started, and return its id; raises ImageNotFound.
 
@@ -181,8 +185,9 @@ class Engine(Protocol):
     def frames(self, container_id: str, *, follow: bool) -> Iterator[LogFrame]:
         """The container's output from its beginning; with `follow`, until it ends.
 
-        Never trust the end of a following iterator: a lost connection may look like one. Ask for the state, and read
-        once more without `follow`. Raises ContainerNotFound.
+        Never trust the end of a following iterator: Docker ends one early, without a sign, that is behind when its
+        container ends, and a lost connection may look like an end too. What it gave is a beginning without a gap. Ask
+        for the state, and when the container has ended read once more without `follow`. Raises ContainerNotFound.
         """
         ...
 

@@ -1,0 +1,359 @@
+"""What every engine does: inherited by the tests of each implementation of `tuner.engine.protocol.Engine`.
+
+A subclass brings the fixtures `engine`, `image_of` (makes an image that runs a `Program`) and `run_labels`.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from tuner.engine.fake_container import FakeContainer
+from tuner.engine.fake_container import Program as PythonProgram
+from tuner.engine.protocol import ContainerSpec, ContainerStatus, Engine, LogFrame, Mount, Stream
+from tuner.errors import ContainerNotFound, EngineRejected, ImageNotFound
+
+#: How long a container may take to do what a test waits for, in seconds.
+DEADLINE_SECONDS = 30.0
+
+_numbers = count(1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Program:
+    """One program in two languages: what ``train`` does in a real container, and in a fake one."""
+
+    script: str
+    python: PythonProgram
+
+
+#: Makes an image that runs a program, and returns its reference.
+ImageOf = Callable[[Program], str]
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until `condition` holds; fail after DEADLINE_SECONDS."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def run(engine: Engine, container_id: str) -> int:
+    """Start a container, wait for its end, and return its exit code."""
+    engine.start(container_id)
+    eventually(lambda: engine.state(container_id).status is ContainerStatus.EXITED)
+    exit_code = engine.state(container_id).exit_code
+    assert exit_code is not None
+    return exit_code
+
+
+def lines(frames: Iterator[LogFrame] | Sequence[LogFrame]) -> list[tuple[Stream, str]]:
+    """The outputs as text, a frame an entry."""
+    return [(frame.stream, frame.payload.decode()) for frame in frames]
+
+
+def _talks(run: FakeContainer) -> int:
+    run.print("one")
+    run.print("two", stream=Stream.STDERR)
+    run.print("three")
+    return 5
+
+
+# The pauses keep the two outputs in order: each goes to the engine through a pipe of its own.
+TALKS = Program(script="echo one; sleep 0.1; echo two >&2; sleep 0.1; echo three; exit 5", python=_talks)
+
+
+def _until_go(run: FakeContainer) -> Iterator[None]:
+    run.print("waiting")
+    while not run.path("/opt/ml/go").exists():
+        yield
+    run.print("going")
+
+
+UNTIL_GO = Program(script="echo waiting; until [ -e /opt/ml/go ]; do sleep 0.02; done; echo going", python=_until_go)
+
+
+def _obeys(run: FakeContainer) -> Iterator[None]:
+    run.on_signal("SIGTERM", lambda: 7)
+    run.print("ready")
+    while True:
+        yield
+
+
+OBEYS = Program(script="trap 'exit 7' TERM; echo ready; while :; do sleep 0.02; done", python=_obeys)
+
+
+def _deaf(run: FakeContainer) -> Iterator[None]:
+    run.print("ready")
+    while True:
+        yield
+
+
+DEAF = Program(script="trap '' TERM; echo ready; while :; do sleep 0.02; done", python=_deaf)
+
+
+def _copies(run: FakeContainer) -> int:
+    text = run.path("/opt/ml/input/word").read_text()
+    run.write("/opt/ml/output/word", text)
+    try:
+        run.write("/opt/ml/input/other", "x")
+    except OSError:
+        return 0
+    return 1
+
+
+COPIES = Program(script="cp /opt/ml/input/word /opt/ml/output/word && ! touch /opt/ml/input/other", python=_copies)
+
+
+def _shows(run: FakeContainer) -> None:
+    run.print(f"{run.environment['GREETING']} {run.environment['NVIDIA_VISIBLE_DEVICES']}")
+
+
+SHOWS = Program(script='echo "$GREETING $NVIDIA_VISIBLE_DEVICES"', python=_shows)
+
+
+def _long_line(run: FakeContainer) -> None:
+    run.write_output(b"x" * 40_000 + b"\nend")
+
+
+LONG_LINE = Program(script="head -c 40000 /dev/zero | tr '\\0' x; echo; printf end", python=_long_line)
+
+
+class EngineConformance:
+    """The tests that every engine passes."""
+
+    @pytest.fixture
+    def create(self, engine: Engine, image_of: ImageOf, run_labels: Mapping[str, str]) -> Callable[..., str]:
+        """Creates a container of a program and returns its id."""
+
+        def create(program: Program, **settings: object) -> str:
+            defaults = {"name": unique_name(), "arguments": ("train",), "environment": {}, "labels": run_labels}
+            return engine.create(ContainerSpec(image=image_of(program), **(defaults | settings)))  # type: ignore[arg-type]
+
+        return create
+
+    def test_a_container_goes_from_created_to_exited(self, engine: Engine, create: Callable[..., str]) -> None:
+        """Its exit code is the program's, and the engine says when it started and ended."""
+        container_id = create(TALKS)
+        before = engine.state(container_id)
+        exit_code = run(engine, container_id)
+        after = engine.state(container_id)
+
+        assert (ContainerStatus.CREATED, None, None) == (before.status, before.exit_code, before.started_at)
+        assert 5 == exit_code
+        assert after.started_at is not None
+        assert after.finished_at is not None
+        assert after.started_at <= after.finished_at
+        assert not after.oom_killed
+
+    def test_both_outputs_are_read_in_order(self, engine: Engine, create: Callable[..., str]) -> None:
+        """Each frame says which output it came from; the timestamps do not run backwards."""
+        container_id = create(TALKS)
+        run(engine, container_id)
+        frames = list(engine.frames(container_id, follow=False))
+
+        assert [(Stream.STDOUT, "one\n"), (Stream.STDERR, "two\n"), (Stream.STDOUT, "three\n")] == lines(frames)
+        assert sorted(frame.timestamp for frame in frames) == [frame.timestamp for frame in frames]
+
+    def test_a_second_reading_gives_the_same_frames(self, engine: Engine, create: Callable[..., str]) -> None:
+        """Order, cut and timestamps are the same whenever, and however, the log is read."""
+        container_id = create(LONG_LINE)
+        run(engine, container_id)
+        first = list(engine.frames(container_id, follow=False))
+
+        assert first == list(engine.frames(container_id, follow=False))
+        assert first == list(engine.frames(container_id, follow=True))
+
+    def test_a_long_line_comes_in_pieces_without_losing_a_byte(
+        self, engine: Engine, create: Callable[..., str]
+    ) -> None:
+        """A frame is not a line; the last line need not be complete."""
+        container_id = create(LONG_LINE)
+        run(engine, container_id)
+        payloads = [frame.payload for frame in engine.frames(container_id, follow=False)]
+
+        assert b"x" * 40_000 + b"\nend" == b"".join(payloads)
+        assert len(payloads) > 2
+
+    def test_following_delivers_output_while_the_container_runs(
+        self, engine: Engine, create: Callable[..., str], tmp_path: Path
+    ) -> None:
+        """The first line arrives before the program goes on; the iterator ends with the container.
+
+        What it delivers is the beginning of the log, not surely all of it: see `Engine.frames`.
+        """
+        container_id = create(UNTIL_GO, mounts=(Mount(source=tmp_path, target="/opt/ml"),))
+        engine.start(container_id)
+        seen: list[LogFrame] = []
+        follower = threading.Thread(target=lambda: seen.extend(engine.frames(container_id, follow=True)))
+        one_by_one = engine.frames(container_id, follow=True)
+        first = next(one_by_one)
+        follower.start()
+        running = engine.state(container_id).status
+        (tmp_path / "go").touch()
+        eventually(lambda: engine.state(container_id).status is ContainerStatus.EXITED)
+        follower.join(DEADLINE_SECONDS)
+
+        assert ContainerStatus.RUNNING == running
+        whole = list(engine.frames(container_id, follow=False))
+        followed = [first, *one_by_one]
+
+        assert ["waiting\n", "going\n"] == [text for _, text in lines(whole)]
+        assert whole[: len(seen)] == seen
+        assert whole[: len(followed)] == followed
+        assert not follower.is_alive()
+
+    def test_a_created_container_has_no_output(self, engine: Engine, create: Callable[..., str]) -> None:
+        """Reading the log of one that never started gives nothing, and no error."""
+        assert [] == list(engine.frames(create(TALKS), follow=False))
+
+    def test_sigterm_reaches_the_program(self, engine: Engine, create: Callable[..., str]) -> None:
+        """The program is PID 1 and ends in its own way."""
+        container_id = create(OBEYS)
+        engine.start(container_id)
+        eventually(lambda: bool(list(engine.frames(container_id, follow=False))))
+        engine.signal(container_id, "SIGTERM")
+        eventually(lambda: engine.state(container_id).status is ContainerStatus.EXITED)
+
+        assert 7 == engine.state(container_id).exit_code
+
+    def test_sigkill_ends_a_program_that_ignores_sigterm(self, engine: Engine, create: Callable[..., str]) -> None:
+        """Its exit code is then 137."""
+        container_id = create(DEAF)
+        engine.start(container_id)
+        eventually(lambda: bool(list(engine.frames(container_id, follow=False))))
+        engine.signal(container_id, "SIGTERM")
+        still = engine.state(container_id).status
+        engine.signal(container_id, "SIGKILL")
+        eventually(lambda: engine.state(container_id).status is ContainerStatus.EXITED)
+
+        assert ContainerStatus.RUNNING == still
+        assert 137 == engine.state(container_id).exit_code
+
+    def test_a_signal_to_an_ended_container_is_no_error(self, engine: Engine, create: Callable[..., str]) -> None:
+        """It may have ended a moment before."""
+        container_id = create(TALKS)
+        run(engine, container_id)
+        engine.signal(container_id, "SIGTERM")
+
+        assert 5 == engine.state(container_id).exit_code
+
+    def test_removing_kills_and_is_no_error_twice(self, engine: Engine, create: Callable[..., str]) -> None:
+        """After it the container is unknown."""
+        container_id = create(DEAF)
+        engine.start(container_id)
+        engine.remove(container_id)
+        engine.remove(container_id)
+
+        with pytest.raises(ContainerNotFound):
+            engine.state(container_id)
+
+    def test_containers_are_found_by_all_their_labels(
+        self, engine: Engine, create: Callable[..., str], run_labels: Mapping[str, str]
+    ) -> None:
+        """Created and ended ones are found too; one that lacks a label is not."""
+        mark = unique_name()
+        other = create(TALKS, labels={**run_labels, "mark": mark, "kind": "b"})
+        name = unique_name()
+        wanted = create(TALKS, name=name, labels={**run_labels, "mark": mark, "kind": "a=1, b"})
+        run(engine, other)
+        (found,) = engine.containers({"mark": mark, "kind": "a=1, b"})
+
+        assert (wanted, name, ContainerStatus.CREATED) == (found.container_id, found.name, found.status)
+        assert "a=1, b" == found.labels["kind"]
+        assert {wanted, other} == {one.container_id for one in engine.containers({"mark": mark})}
+
+    def test_a_name_is_given_once(self, engine: Engine, create: Callable[..., str]) -> None:
+        """A second container of the same name is refused, and the text names it."""
+        name = unique_name()
+        create(TALKS, name=name)
+
+        with pytest.raises(EngineRejected, match=name):
+            create(TALKS, name=name)
+
+    def test_mounts_are_read_and_written(self, engine: Engine, create: Callable[..., str], tmp_path: Path) -> None:
+        """A read-only mount can be read only; the other's files are on this host afterwards."""
+        (tmp_path / "in").mkdir()
+        (tmp_path / "out").mkdir()
+        (tmp_path / "in" / "word").write_text("hello")
+        mounts = (
+            Mount(source=tmp_path / "in", target="/opt/ml/input", read_only=True),
+            Mount(source=tmp_path / "out", target="/opt/ml/output"),
+        )
+        exit_code = run(engine, create(COPIES, mounts=mounts))
+
+        assert 0 == exit_code
+        assert "hello" == (tmp_path / "out" / "word").read_text()
+        assert not (tmp_path / "in" / "other").exists()
+
+    def test_a_missing_mount_source_is_refused(
+        self, engine: Engine, create: Callable[..., str], tmp_path: Path
+    ) -> None:
+        """The engine does not make folders of its own, and the text names the one that is missing."""
+        with pytest.raises(EngineRejected, match="nowhere"):
+            create(COPIES, mounts=(Mount(source=tmp_path / "nowhere", target="/opt/ml/input"),))
+
+        assert not (tmp_path / "nowhere").exists()
+
+    def test_the_environment_is_passed_verbatim(self, engine: Engine, create: Callable[..., str]) -> None:
+        """Blanks, quotes and equals signs arrive as they are; without GPUs the container is told so."""
+        greeting = 'say "hi" = it\'s $HOME'
+        container_id = create(SHOWS, environment={"GREETING": greeting})
+        run(engine, container_id)
+
+        assert [(Stream.STDOUT, f"{greeting} void\n")] == lines(engine.frames(container_id, follow=False))
+
+    def test_an_unknown_image_is_not_found(self, engine: Engine, run_labels: Mapping[str, str]) -> None:
+        """Asking for it, and creating from it, both name the image."""
+        reference = "algodock-test/no-such-image:1"
+        spec = ContainerSpec(name=unique_name(), image=reference, environment={}, labels=run_labels)
+
+        with pytest.raises(ImageNotFound, match=reference):
+            engine.image(reference)
+        with pytest.raises(ImageNotFound, match=reference):
+            engine.create(spec)
+
+    def test_an_unknown_container_is_not_found(self, engine: Engine) -> None:
+        """Each question about it says so."""
+        name = unique_name()
+
+        for ask in (
+            lambda: engine.start(name),
+            lambda: engine.state(name),
+            lambda: engine.signal(name, "SIGTERM"),
+            lambda: list(engine.frames(name, follow=False)),
+            lambda: list(engine.frames(name, follow=True)),
+        ):
+            with pytest.raises(ContainerNotFound):
+                ask()
+
+    def test_an_image_is_described(self, engine: Engine, image_of: ImageOf) -> None:
+        """Its digest, size and architecture are known."""
+        facts = engine.image(image_of(TALKS))
+
+        assert facts.digest.startswith("sha256:")
+        assert facts.size_bytes > 0
+        assert facts.architecture
+
+    def test_the_engine_describes_itself(self, engine: Engine) -> None:
+        """Version, processors, memory and time are known."""
+        facts = engine.facts()
+
+        assert facts.version
+        assert facts.cpus > 0
+        assert facts.memory_bytes > 0
+        assert facts.system_time > 0
+
+    def test_asking_for_no_gpu_is_always_granted(self, engine: Engine, image_of: ImageOf) -> None:
+        """The check with no ids asks for nothing."""
+        engine.check_gpus(image_of(TALKS), ())
+
+
+def unique_name() -> str:
+    """A container name that no other test has, on an engine that several runs may share."""
+    return f"algodock-test-{time.time_ns():x}-{next(_numbers)}"

@@ -1,0 +1,144 @@
+"""Our values from and to the JSON of the engine's API."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuner.engine import wire
+from tuner.engine.protocol import ContainerSpec, ContainerState, ContainerStatus, ContainerSummary, Mount
+
+
+def test_a_container_request_says_all_that_was_asked_for() -> None:
+    """Golden: any change of what containers are made from shows here."""
+    spec = ContainerSpec(
+        name="job",
+        image="img:1",
+        entry_point=("/bin/run", "--fast"),
+        arguments=("train",),
+        environment={"B": "2", "A": "x=y"},
+        mounts=(Mount(source=Path("/data"), target="/opt/ml/input", read_only=True),),
+        labels={"algodock.home": "/home"},
+        gpu_ids=("GPU-a", "GPU-b"),
+        hostname="host",
+        network=False,
+        memory_bytes=1_000_000,
+        cpus=1.5,
+        shm_bytes=2_000,
+        pids_limit=10,
+    )
+
+    assert {
+        "Image": "img:1",
+        "Entrypoint": ["/bin/run", "--fast"],
+        "Cmd": ["train"],
+        "Hostname": "host",
+        "Env": ["A=x=y", "B=2", "NVIDIA_VISIBLE_DEVICES=GPU-a,GPU-b"],
+        "Labels": {"algodock.home": "/home"},
+        "Tty": False,
+        "OpenStdin": False,
+        "HostConfig": {
+            "Init": False,
+            "LogConfig": {
+                "Type": "json-file",
+                "Config": {"max-size": "1000g", "max-file": "1", "compress": "false", "mode": "blocking"},
+            },
+            "Mounts": [{"Type": "bind", "Source": "/data", "Target": "/opt/ml/input", "ReadOnly": True}],
+            "PidsLimit": 10,
+            "SecurityOpt": ["no-new-privileges"],
+            "DeviceRequests": [{"DeviceIDs": ["GPU-a", "GPU-b"], "Capabilities": [["gpu"]]}],
+            "NetworkMode": "none",
+            "Memory": 1_000_000,
+            "MemorySwap": 1_000_000,
+            "NanoCpus": 1_500_000_000,
+            "ShmSize": 2_000,
+        },
+    } == wire.container_request(spec)
+
+
+def test_what_is_not_asked_for_is_left_to_the_image_and_the_engine() -> None:
+    """No entry point, no limits, no devices; without GPUs the container is told so."""
+    request = wire.container_request(ContainerSpec(name="job", image="img", environment={}, labels={}))
+
+    assert {"Image", "Env", "Labels", "Tty", "OpenStdin", "HostConfig"} == set(request)
+    assert ["NVIDIA_VISIBLE_DEVICES=void"] == request["Env"]
+    assert {"Init", "LogConfig", "Mounts", "PidsLimit", "SecurityOpt"} == set(request["HostConfig"])
+
+
+def test_a_request_may_say_itself_which_devices_are_visible() -> None:
+    """The job's own environment has the last word."""
+    spec = ContainerSpec(name="job", image="img", environment={"NVIDIA_VISIBLE_DEVICES": "none"}, labels={})
+
+    assert ["NVIDIA_VISIBLE_DEVICES=none"] == wire.container_request(spec)["Env"]
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("created", ContainerStatus.CREATED),
+        ("running", ContainerStatus.RUNNING),
+        ("paused", ContainerStatus.RUNNING),
+        ("restarting", ContainerStatus.RUNNING),
+        ("removing", ContainerStatus.EXITED),
+        ("exited", ContainerStatus.EXITED),
+        ("dead", ContainerStatus.EXITED),
+    ],
+)
+def test_each_state_of_the_engine_is_one_of_ours(name: str, status: ContainerStatus) -> None:
+    """Seven names become three."""
+    listed = {"Id": "1", "Names": ["/job"], "Labels": None, "State": name}
+
+    assert ContainerSummary(container_id="1", name="job", labels={}, status=status) == wire.container_summary(listed)
+
+
+def test_a_container_that_could_not_be_started_has_no_exit_code() -> None:
+    """The engine notes 127 for it, but it is still only created."""
+    never = "0001-01-01T00:00:00Z"
+    inspected = {
+        "State": {"Status": "created", "ExitCode": 127, "Error": "no", "StartedAt": never, "FinishedAt": never}
+    }
+
+    assert ContainerState(status=ContainerStatus.CREATED, error="no") == wire.container_state(inspected)
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "expected"),
+    [
+        ("", None),
+        ("0001-01-01T00:00:00Z", None),
+        ("1970-01-01T00:00:01Z", 1.0),
+        ("1970-01-01T00:00:01.5Z", 1.5),
+        ("1970-01-01T01:00:01.250000999+01:00", 1.25),
+    ],
+)
+def test_timestamps_become_seconds(timestamp: str, expected: float | None) -> None:
+    """Any number of digits, any time zone; "never" is None."""
+    assert expected == wire.seconds(timestamp)
+
+
+@given(st.integers(min_value=0, max_value=4_000_000_000), st.integers(min_value=0, max_value=999_999_999))
+def test_nanoseconds_are_read_to_the_microsecond(whole: int, nanoseconds: int) -> None:
+    """No digit is misplaced, however many zeros the fraction begins with."""
+    from datetime import UTC, datetime
+
+    moment = datetime.fromtimestamp(whole, UTC)
+    read = wire.seconds(f"{moment:%Y-%m-%dT%H:%M:%S}.{nanoseconds:09d}Z")
+
+    assert read == pytest.approx(whole + nanoseconds / 1e9, abs=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        ({"status": "Pulling from library/x", "id": "latest"}, "latest: Pulling from library/x"),
+        (
+            {"status": "Downloading", "id": "ab", "progressDetail": {"current": 1_500_000, "total": 3_000_000}},
+            "ab: Downloading 1.5 MB of 3.0 MB",
+        ),
+        ({"status": "Download complete", "progressDetail": {}}, "Download complete"),
+    ],
+)
+def test_a_pull_is_told_in_words(event: dict[str, object], expected: str) -> None:
+    """One line an event."""
+    assert expected == wire.progress_line(event)
