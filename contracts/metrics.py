@@ -53,6 +53,8 @@ def parse_metric_value(text: str) -> float | None:
     Decimal and exponent forms are read. CloudWatch cannot store nan and inf, and a captured text that is no number is
     dropped silently by the service: all three are no observation.
     """
+    if "_" in text:  # Python reads "1_000" as a number; a program that prints it means something else
+        return None
     try:
         value = float(text)
     except ValueError:

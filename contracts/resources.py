@@ -78,6 +78,8 @@ def parse_resource_config(text: str) -> ResourceConfig:
     """What ``resourceconfig.json`` says; raises InvalidConfigFile where a documented field is missing."""
     try:
         document = json.loads(text)
+        if not document["hosts"]:
+            raise InvalidConfigFile("resourceconfig.json: it names no host")
         return ResourceConfig(
             current_host=str(document["current_host"]),
             hosts=tuple(sorted(str(host) for host in document["hosts"])),

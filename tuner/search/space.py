@@ -10,6 +10,7 @@ Source: SageMaker developer guide, "Define Hyperparameter Ranges"; Perrone et al
 """
 
 import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -23,6 +24,9 @@ from contracts.ranges import (
     ScalingType,
     number_of_configurations,
 )
+
+#: Rounding must not lift the end of a range beyond what exp can give.
+_GREATEST_LOGARITHM = math.log(sys.float_info.max)
 
 #: A configuration: every tuned hyperparameter by name, as the string that the container gets.
 Configuration = dict[str, str]
@@ -138,7 +142,7 @@ def _contains(parameter: ParameterRange, text: str) -> bool:
 def _unscale(u: float, low: float, high: float, scaling: ScalingType) -> float:
     match scaling:
         case ScalingType.LOGARITHMIC:
-            return math.exp(_between(u, math.log(low), math.log(high)))
+            return math.exp(min(_between(u, math.log(low), math.log(high)), _GREATEST_LOGARITHM))
         case ScalingType.REVERSE_LOGARITHMIC:
             return -math.expm1(_between(u, math.log1p(-low), math.log1p(-high)))
         case ScalingType.LINEAR | ScalingType.AUTO:

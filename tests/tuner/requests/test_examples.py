@@ -1,0 +1,80 @@
+"""The examples are valid, here and for the cloud's own eyes."""
+
+import re
+from pathlib import Path
+
+import pytest
+from requests_for_tests import DEFAULTS
+
+from contracts.jobs import TrainingJobSpec, TuningJobSpec
+from contracts.ranges import ContinuousParameterRange, ScalingType
+from tuner.requests import format_violations, load_job
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.yaml")), ids=lambda path: path.stem)
+def test_every_example_is_valid(path: Path) -> None:
+    """Nobody's first try should fail."""
+    assert [] == load_job(path, DEFAULTS).validate()
+
+
+def test_the_tuning_job_searches_the_ranges_of_the_experiment() -> None:
+    """Learning rate, momentum and weight decay, all linear."""
+    spec = TuningJobSpec.from_request(load_job(EXAMPLES / "cifar10" / "tuning-job.yaml", DEFAULTS).request)
+    bounds = {"learning_rate": (0.001, 0.5), "momentum": (0.0, 0.99), "wd": (0.0, 0.001)}
+
+    assert spec.ranges == tuple(
+        ContinuousParameterRange(name=name, min_value=low, max_value=high, scaling_type=ScalingType.LINEAR)
+        for name, (low, high) in bounds.items()
+    )
+
+
+def test_the_examples_look_for_their_data_where_the_set_up_puts_it() -> None:
+    """The folder data/cifar10 of the checkout."""
+    for name in ("tuning-job", "training-job"):
+        job = load_job(EXAMPLES / "cifar10" / f"{name}.yaml", DEFAULTS)
+        definition = job.request.get("TrainingJobDefinition", job.request)
+        (channel,) = definition["InputDataConfig"]
+
+        assert f"file://{EXAMPLES.parent}/data/cifar10" == channel["DataSource"]["S3DataSource"]["S3Uri"]
+
+
+def test_the_hyperparameters_of_the_examples_are_those_of_the_image() -> None:
+    """Read from the source, because the module itself wants MXNet."""
+    source = (EXAMPLES.parent / "container" / "cifar10" / "settings.py").read_text(encoding="utf-8")
+    known = set(re.findall(r'HyperparameterSpec\(name="(\w+)"', source))
+    training = TrainingJobSpec.from_request(load_job(EXAMPLES / "cifar10" / "training-job.yaml", DEFAULTS).request)
+    tuning = TuningJobSpec.from_request(load_job(EXAMPLES / "cifar10" / "tuning-job.yaml", DEFAULTS).request)
+    tuned = {parameter.name for parameter in tuning.ranges}
+
+    assert known == set(training.hyperparameters)
+    assert known == tuned | set(tuning.definition["StaticHyperParameters"])
+
+
+def yaml_blocks(page: Path) -> list[str]:
+    """The YAML in a page of the documents."""
+    return re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def test_the_job_files_in_the_documents_are_valid(tmp_path: Path) -> None:
+    """They are the first that people copy."""
+    blocks = yaml_blocks(EXAMPLES.parent / "docs" / "job-files.md")
+    for number, block in enumerate(blocks):
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(block, encoding="utf-8")
+
+        assert [] == load_job(path, DEFAULTS).validate()
+    assert 2 == len(blocks)
+
+
+def test_the_errors_in_the_documents_are_what_is_really_said(tmp_path: Path) -> None:
+    """The first file with two mistakes."""
+    page = EXAMPLES.parent / "docs" / "job-files.md"
+    (shown,) = re.findall(r"```text\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    path = tmp_path / "job.yaml"
+    path.write_text(yaml_blocks(page)[0].replace("Strategy: Random", "Strategy: random").replace('"0.001"', "0.001"))
+
+    said = format_violations(load_job(path, DEFAULTS).validate(), path.relative_to(tmp_path))
+
+    assert shown.strip() == said

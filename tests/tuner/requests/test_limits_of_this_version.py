@@ -1,0 +1,138 @@
+"""What AWS would take and this version does not is said, never silently left out."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from requests_for_tests import training_request, tuning_request
+
+from tuner.errors import ViolationKind
+from tuner.requests import CREATE_TRAINING_JOB, CREATE_TUNING_JOB
+from tuner.requests.limits_of_this_version import check_supported
+from tuner.requests.service_model import load_shapes
+
+Change = Callable[[dict[str, Any]], object]
+
+
+def of_training(change: Change) -> list[str]:
+    """What is not supported in a training job's request after `change`."""
+    request = training_request()
+    change(request)
+    return [str(violation) for violation in check_supported(CREATE_TRAINING_JOB, request)]
+
+
+def test_everything_in_a_valid_request_is_supported() -> None:
+    """Of both operations."""
+    assert [] == check_supported(CREATE_TRAINING_JOB, training_request())
+    assert [] == check_supported(CREATE_TUNING_JOB, tuning_request())
+
+
+@pytest.mark.parametrize(
+    ("change", "place", "words"),
+    [
+        (lambda r: r["HyperParameterTuningJobConfig"].update(Strategy="Bayesian"), "Strategy", "use Random or Grid"),
+        (lambda r: r["HyperParameterTuningJobConfig"].update(Strategy="Hyperband"), "Strategy", "use Random or Grid"),
+        (
+            lambda r: r["HyperParameterTuningJobConfig"].update(TrainingJobEarlyStoppingType="Auto"),
+            "TrainingJobEarlyStoppingType",
+            "use Off",
+        ),
+        (
+            lambda r: r["HyperParameterTuningJobConfig"].update(
+                TuningJobCompletionCriteria={"TargetObjectiveMetricValue": 0.9}
+            ),
+            "TuningJobCompletionCriteria",
+            "ResourceLimits",
+        ),
+        (
+            lambda r: r["HyperParameterTuningJobConfig"]["ParameterRanges"].update(
+                AutoParameters=[{"Name": "x", "ValueHint": "1"}]
+            ),
+            "AutoParameters",
+            "give each parameter a range",
+        ),
+        (lambda r: r.update(Autotune={"Mode": "Enabled"}), "Autotune", "not in this version"),
+        (lambda r: r.update(WarmStartConfig={"WarmStartType": "x"}), "WarmStartConfig", "not in this version"),
+        (lambda r: r.update(TrainingJobDefinitions=[{}]), "TrainingJobDefinitions", "use one TrainingJobDefinition"),
+        (
+            lambda r: r["TrainingJobDefinition"].update(HyperParameterTuningResourceConfig={"InstanceCount": 1}),
+            "HyperParameterTuningResourceConfig",
+            "use ResourceConfig",
+        ),
+    ],
+)
+def test_a_tuning_job_that_this_version_cannot_do_is_told_so(change: Change, place: str, words: str) -> None:
+    """With what to use instead where there is something."""
+    request = tuning_request()
+    change(request)
+
+    (violation,) = check_supported(CREATE_TUNING_JOB, request)
+
+    assert (place, ViolationKind.NOT_SUPPORTED) == (violation.path[-1], violation.kind)
+    assert words in violation.message
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda r: r["AlgorithmSpecification"].update(TrainingInputMode="Pipe"), "Pipe mode"),
+        (lambda r: r["InputDataConfig"][0].update(InputMode="Pipe"), "Pipe mode"),
+        (lambda r: r["InputDataConfig"][0].update(ShuffleConfig={"Seed": 1}), "ShuffleConfig"),
+        (lambda r: r["InputDataConfig"][0].update(RecordWrapperType="RecordIO"), "RecordWrapperType"),
+        (lambda r: r["InputDataConfig"][0].update(DataSource={"FileSystemDataSource": {"x": 1}}), "file://"),
+        (
+            lambda r: r["InputDataConfig"][0]["DataSource"]["S3DataSource"].update(S3Uri="s3://bucket/train"),
+            "reading from s3://bucket/train",
+        ),
+        (
+            lambda r: r["InputDataConfig"][0]["DataSource"]["S3DataSource"].update(S3DataType="ManifestFile"),
+            "use S3Prefix",
+        ),
+        (lambda r: r["OutputDataConfig"].update(S3OutputPath="s3://bucket/out"), "writing to s3://bucket/out"),
+        (lambda r: r["OutputDataConfig"].update(CompressionType="NONE"), "tar.gz"),
+        (lambda r: r.update(CheckpointConfig={"S3Uri": "s3://bucket/c"}), "writing to s3://bucket/c"),
+        (lambda r: r["ResourceConfig"].update(InstanceCount=2), "use InstanceCount 1"),
+        (lambda r: r["ResourceConfig"].update(InstanceGroups=[{"x": 1}]), "InstanceGroups"),
+        (lambda r: r["AlgorithmSpecification"].update(AlgorithmName="xgboost"), "name a TrainingImage"),
+        (lambda r: r.update(DebugHookConfig={"S3OutputPath": "s3://b"}), "DebugHookConfig"),
+        (lambda r: r.update(ProfilerConfig={"S3OutputPath": "s3://b"}), "ProfilerConfig"),
+        (lambda r: r.update(RemoteDebugConfig={"EnableRemoteDebug": True}), "docker exec"),
+    ],
+)
+def test_a_training_job_that_this_version_cannot_do_is_told_so(change: Change, words: str) -> None:
+    """One violation a member."""
+    (text,) = of_training(change)
+
+    assert words in text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda r: r["AlgorithmSpecification"].update(TrainingInputMode="FastFile"),
+        lambda r: r["InputDataConfig"][0].update(CompressionType="None", RecordWrapperType="None"),
+        lambda r: r.update(ProfilerConfig={"DisableProfiler": True}, DebugRuleConfigurations=[]),
+        lambda r: r.update(EnableManagedSpotTraining=True, Tags=[{"Key": "a", "Value": "b"}]),
+        lambda r: r.update(CheckpointConfig={"S3Uri": "file:///c"}),
+    ],
+)
+def test_what_changes_nothing_on_one_machine_is_taken(change: Change) -> None:
+    """A file for the cloud is not refused for its tags."""
+    assert [] == of_training(change)
+
+
+@pytest.mark.parametrize("operation", [CREATE_TRAINING_JOB, CREATE_TUNING_JOB])
+def test_every_member_of_the_model_is_either_taken_or_refused_by_name(operation: str) -> None:
+    """Also one that only a newer botocore knows: nobody has to think of it first."""
+    members = load_shapes()[f"{operation}Request"]["members"]
+
+    refused = {violation.path[0] for violation in check_supported(operation, {name: {"x": "y"} for name in members})}
+
+    taken = set(members) - refused
+    assert {"Tags"} < taken
+    assert not {name for name in taken if name.startswith(("Debug", "Mlflow", "Warm", "Auto", "Server"))}
+
+
+def test_a_member_that_nobody_knows_is_left_to_the_service_model() -> None:
+    """It is a typing error, and told once."""
+    assert [] == of_training(lambda request: request.update(Nonsense={"x": "y"}))
