@@ -7,7 +7,7 @@ reached. It holds nothing that the store does not: a new controller goes on wher
 import hashlib
 from collections.abc import Callable, Sequence
 
-from contracts.jobs import JobStatus, ObjectiveStatus, StopReason
+from contracts.jobs import JobStatus, ObjectiveStatus, SecondaryStatus, StopReason
 from contracts.resources import gpus_of_instance_type
 from tuner.errors import TunerError
 from tuner.jobs.runner import JobRunner
@@ -31,15 +31,17 @@ class Controller:
         self._profile = profile
         self._clock = clock
 
-    def step(self) -> None:
+    def step(self, *, begin: bool = True) -> None:
         """One round over all unfinished jobs. It does not wait, but for packing a model.
 
-        Raises EngineUnreachable where no engine answers: nothing is lost, the next step goes on.
+        Without `begin`, no container is started: what runs is led to its end. Raises EngineUnreachable where no engine
+        answers: nothing is lost, the next step goes on.
         """
         for job in self._store.unfinished_training_jobs():
-            self._runner.step(job)
+            if begin or job.stop_reason is not None or job.status is not SecondaryStatus.PENDING:
+                self._runner.step(job)
         for tuning_job in self._store.tuning_jobs(unfinished=True):
-            self._step_tuning_job(tuning_job)
+            self._step_tuning_job(tuning_job, begin=begin)
 
     def wait(self, seconds: float) -> None:
         """Wait until a running job has something to say, at most `seconds`."""
@@ -50,7 +52,7 @@ class Controller:
         """Stop following; containers go on."""
         self._runner.close()
 
-    def _step_tuning_job(self, job: TuningJobRecord) -> None:
+    def _step_tuning_job(self, job: TuningJobRecord, *, begin: bool) -> None:
         trials = self._store.trials(job.name)
         running = [trial for trial in trials if not trial.is_finished]
         if job.status is JobStatus.STOPPING:
@@ -67,7 +69,7 @@ class Controller:
                 self._store.change_tuning_job_status(
                     job.name, JobStatus.FAILED, now=self._clock(), failure_reason=_nothing_succeeded(len(trials))
                 )
-        else:
+        elif begin:
             started = self._fill_slots(job, trials, len(running))
             if not started and not running:
                 self._end(job, trials)

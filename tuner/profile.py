@@ -29,8 +29,9 @@ class HostProfile:
     """What differs per machine.
 
     `home` is where everything is kept. `gpus` are the ids that may be leased, None for all that the driver reports.
-    `gpus_per_training_job` None takes the number that the job's instance type has. The limits hold for each container;
-    None leaves the engine's own.
+    `gpus_per_training_job` None takes the number that the job's instance type has. The limits hold for each container:
+    `cpus` None shares the host's evenly among the trials that a tuning job runs side by side, and leaves a single
+    training job unlimited; the others' None is the engine's own.
     """
 
     home: Path

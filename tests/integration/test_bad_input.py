@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from command_line import CommandLine, write_job
-from shell_image import ShellAlgorithm
 from job_requests import ACCURACY, channel, tuning_request
+from shell_image import ShellAlgorithm
 
 from tuner.engine.docker_engine import DockerEngine
 from tuner.engine.protocol import HOME_LABEL

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from command_line import wait_until
@@ -62,6 +63,10 @@ class PrivateEngine:
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             self._process.wait(60)
+        for process in Path("/proc").glob("[0-9]*"):  # what a kill has left of its containers' shims
+            with suppress(OSError):
+                if str(self.folder).encode() in (process / "cmdline").read_bytes():
+                    os.kill(int(process.name), signal.SIGKILL)
         for mount in reversed(Path("/proc/mounts").read_text(encoding="utf-8").splitlines()):
             path = mount.split()[1]
             if Path(path).is_relative_to(self.folder):

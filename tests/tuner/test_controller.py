@@ -239,6 +239,28 @@ def test_trials_wait_for_gpus_and_share_none(open_home: OpenHome) -> None:
     assert JobStatus.COMPLETED is home.store.tuning_job("tune").status
 
 
+def test_trials_share_the_cpus_evenly(open_home: OpenHome) -> None:
+    """The fake host has two; each of four trials at a time gets half a CPU."""
+    home = open_home(learn, jobs=4, parallel=4)
+    home.controller.step()
+
+    assert [0.5] * 4 == [home.engine.container(c.container_id).spec.cpus for c in home.engine.containers({})]
+
+
+def test_without_beginning_nothing_new_is_started(open_home: OpenHome) -> None:
+    """What a command needs that stops another job: running trials are led to their end, no slot is filled."""
+    home = open_home(learn, jobs=5, parallel=2)
+    home.controller.step()
+    for _ in range(30):
+        home.controller.step(begin=False)
+        home.controller.wait(0.01)
+        home.clock.now += 3
+
+    assert [SecondaryStatus.COMPLETED] * 2 == [trial.status for trial in home.store.trials("tune")]
+    assert JobStatus.IN_PROGRESS is home.store.tuning_job("tune").status
+    assert JobStatus.COMPLETED is run(home).status
+
+
 def test_two_jobs_of_a_home_go_on_side_by_side(open_home: OpenHome) -> None:
     """The controller works everything that is unfinished."""
     home = open_home(learn, jobs=3)

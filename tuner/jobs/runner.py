@@ -8,6 +8,7 @@ order: a stop that was asked for, the exit code, the failure file. Log text neve
 import hashlib
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +69,7 @@ class JobRunner:
         self._profile = profile
         self._clock = clock
         self._gpus = gpus
+        self._host_cpus: int | None = None
         self._attached: dict[str, _Attached] = {}
         self.activity = threading.Event()
 
@@ -149,9 +151,20 @@ class JobRunner:
             gpu_ids=self._store.leased_gpus(job.name),
             network=not spec.network_isolation,
             memory_bytes=self._profile.memory_bytes,
-            cpus=self._profile.cpus,
+            cpus=self._cpus(job),
             shm_bytes=self._profile.shm_bytes,
         )
+
+    def _cpus(self, job: TrainingJobRecord) -> float | None:
+        """The CPUs of a job's container: trials that run side by side share the host evenly, or what the profile says.
+
+        Without a limit each would start as many threads as the host has CPUs, and all would be several times slower.
+        """
+        if self._profile.cpus is not None or job.tuning_job is None:
+            return self._profile.cpus
+        if self._host_cpus is None:
+            self._host_cpus = self._engine.facts().cpus
+        return self._host_cpus / self._store.tuning_job(job.tuning_job).spec.max_parallel_training_jobs
 
     # While it trains
 
@@ -210,7 +223,7 @@ class JobRunner:
             self._store.change_status(job.name, SecondaryStatus.STOPPING, now=now, message="Stopping the container")
         if attached.signalled is None:
             attached.signalled = now
-            self._engine.signal(job.container_id, "SIGTERM")
+            self._signal(job.container_id, "SIGTERM")
         elif not attached.killed and now - attached.signalled > TRAINING_STOP_GRACE_SECONDS:
             attached.killed = True
             self._store.add_warning(
@@ -218,7 +231,11 @@ class JobRunner:
                 f"the container did not end within {TRAINING_STOP_GRACE_SECONDS} s of SIGTERM and was killed: does its"
                 " entry point run as PID 1 and handle the signal?",
             )
-            self._engine.signal(job.container_id, "SIGKILL")
+            self._signal(job.container_id, "SIGKILL")
+
+    def _signal(self, container_id: str, signal_name: str) -> None:
+        with suppress(ContainerNotFound):  # the next look at its state says what that means
+            self._engine.signal(container_id, signal_name)
 
     def _check_container(self, job: TrainingJobRecord, attached: _Attached) -> None:
         state = self._state(job.container_id)

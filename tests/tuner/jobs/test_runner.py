@@ -372,6 +372,17 @@ def test_a_container_removed_from_outside_is_a_failure_that_says_so(make_home: M
     assert "InternalServerError: the container was removed" in home.run("job-1").failure_reason
 
 
+def test_stopping_a_container_that_is_gone_ends_the_job(make_home: MakeHome) -> None:
+    """Removed from outside and stopped in the same moment."""
+    home = make_home(train)
+    submit(home)
+    home.controller.step()
+    home.engine.remove(home.container_of("job-1"))
+    home.store.request_stop("job-1", StopReason.USER, now=home.clock())
+
+    assert SecondaryStatus.STOPPED is home.run("job-1").status
+
+
 def test_two_running_jobs_never_share_a_gpu(make_home: MakeHome) -> None:
     """Three jobs, two GPUs: the third waits until one is given back."""
     home = make_home(train, ("GPU-a", "GPU-b"))

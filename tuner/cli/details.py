@@ -1,0 +1,143 @@
+"""What people read of a job: the summary at the end of `tune` and `train`, and all of `show`."""
+
+from collections import Counter
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from tuner.cli import words
+from tuner.cli.snapshot import TuningSnapshot
+from tuner.cli.tables import plain_table, status_text, trial_table
+from tuner.jobs.folder import JobFolder
+from tuner.profile import HostProfile
+from tuner.store.records import TrainingJobRecord
+from tuner.store.sqlite_store import Store
+
+#: How many trials a summary shows; all of them stand in the CSV.
+SUMMARY_ROWS = 20
+_REASON_LENGTH = 160
+
+
+def print_trials(console: Console, snapshot: TuningSnapshot, limit: int | None = None) -> None:
+    """The trials, the best first; with a `limit`, how many were left out."""
+    trials = snapshot.best_first()
+    shown = trials[:limit]
+    if shown:
+        console.print(trial_table(snapshot, shown, console.width))
+    if len(shown) < len(trials):
+        click.echo(f"... and {words.count(len(trials) - len(shown), 'more trial')}\n")
+
+
+def print_failures(snapshot: TuningSnapshot) -> None:
+    """Why trials failed, each reason once with how often it happened."""
+    reasons = Counter(trial.failure_reason for trial in snapshot.trials if trial.failure_reason)
+    for reason, times in reasons.most_common():
+        first = next(trial for trial in snapshot.trials if trial.failure_reason == reason)
+        text = reason if len(reason) <= _REASON_LENGTH else f"{reason[:_REASON_LENGTH]} ..."
+        click.echo(f"{words.count(times, 'trial')} failed, such as {first.name}: {text}")
+    if reasons:
+        click.echo("`algodock logs TRIAL` prints what a trial's container printed.")
+
+
+def print_best(snapshot: TuningSnapshot, profile: HostProfile) -> None:
+    """The best trial, its hyperparameters, and where its model is."""
+    best = snapshot.best
+    if best is None:
+        click.echo(f"No trial of {snapshot.job.name} has ended with a value of {snapshot.objective.metric_name}.")
+        return
+    value = words.number(best.final_value(snapshot.objective.metric_name))
+    click.echo(f"Best:    trial {best.trial_index} ({best.name}), {snapshot.objective.metric_name} {value}")
+    click.echo(f"         {words.hyperparameters(best.tuned)}")
+    print_file("Model:", JobFolder(profile.job_folder(best.name)).model_artifact)
+
+
+def print_file(label: str, path: Path) -> None:
+    """Where a file is and how large, or that it is not there."""
+    if path.exists():
+        click.echo(f"{label:<8} {path} ({words.size(path.stat().st_size)})")
+    else:
+        click.echo(f"{label:<8} none")
+
+
+def print_tuning_job(console: Console, snapshot: TuningSnapshot, store: Store, profile: HostProfile) -> None:
+    """All that `show` tells of a tuning job."""
+    job, spec, objective = snapshot.job, snapshot.spec, snapshot.objective
+    console.print(f"{job.name}, a tuning job: ", status_text(job.status), sep="", soft_wrap=True)
+    if job.failure_reason:
+        click.echo(f"  {job.failure_reason}")
+    lines = {
+        "objective": f"{objective.type.lower()} {objective.metric_name}",
+        "strategy": f"{spec.strategy}, seed {job.random_seed}",
+        "trials": f"{snapshot.done} of {snapshot.total} done, {spec.max_parallel_training_jobs} at a time",
+        "time": words.duration(snapshot.elapsed),
+        "image": spec.definition["AlgorithmSpecification"]["TrainingImage"],
+        "fixed": words.hyperparameters(spec.definition.get("StaticHyperParameters", {})),
+        "reports": str(profile.tuning_folder(job.name)),
+    }
+    _print_lines(lines)
+    print_trials(console, snapshot)
+    print_best(snapshot, profile)
+    print_failures(snapshot)
+    warnings = Counter(warning for trial in snapshot.trials for warning in store.warnings(trial.name))
+    for warning, times in warnings.most_common():
+        click.echo(f"Warning ({words.count(times, 'trial')}): {warning}")
+
+
+def print_training_job(
+    console: Console, job: TrainingJobRecord, store: Store, profile: HostProfile, now: float
+) -> None:
+    """All that `show` tells of a training job."""
+    console.print(
+        f"{job.name}, a training job: ", status_text(job.primary_status, str(job.status)), sep="", soft_wrap=True
+    )
+    if job.failure_reason:
+        click.echo(f"  {job.failure_reason}")
+    folder = JobFolder(profile.job_folder(job.name))
+    gpus = ", ".join(store.leased_gpus(job.name)) or (f"{job.gpu_count} (given back)" if job.gpu_count else "none")
+    lines = {
+        "trial": "" if job.tuning_job is None else f"{job.trial_index} of {job.tuning_job}",
+        "image": job.spec.image,
+        "exit code": "" if job.exit_code is None else str(job.exit_code),
+        "time": words.duration((job.end_time or now) - job.creation_time),
+        "GPUs": gpus,
+    }
+    _print_lines(lines)
+    table = plain_table("status", "time", "what happened")
+    for transition in store.transitions(job.name):
+        seconds = 0.0 if job.is_finished and transition.end_time is None else (transition.end_time or now)
+        spent = words.duration(seconds - transition.start_time) if seconds else ""
+        table.add_row(str(transition.status), spent, transition.message)
+    console.print(table)
+    if job.spec.hyperparameters:
+        table = plain_table("hyperparameter", "value")
+        for name, value in job.spec.hyperparameters.items():
+            table.add_row(name, f"{value} (tuned)" if name in job.tuned else value)
+        console.print(table)
+    print_training_job_end(console, job, store, folder)
+
+
+def print_training_job_end(console: Console, job: TrainingJobRecord, store: Store, folder: JobFolder) -> None:
+    """The metrics, warnings and files of a training job."""
+    if job.metrics:
+        table = plain_table("metric", "values", "last", "least", "greatest")
+        for name, summary in job.metrics.items():
+            table.add_row(
+                name,
+                str(summary.count),
+                words.number(summary.last),
+                words.number(summary.minimum),
+                words.number(summary.maximum),
+            )
+        console.print(table)
+    for warning in store.warnings(job.name):
+        click.echo(f"Warning: {warning}")
+    print_file("Log:", folder.log())
+    print_file("Model:", folder.model_artifact)
+    print_file("Output:", folder.output_artifact)
+
+
+def _print_lines(lines: dict[str, str]) -> None:
+    for label, text in lines.items():
+        if text:
+            click.echo(f"  {label:<10} {text}")

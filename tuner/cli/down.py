@@ -1,0 +1,76 @@
+"""`algodock down`: nothing of this home is left on the engine."""
+
+import click
+
+from contracts.outcome import TRAINING_STOP_GRACE_SECONDS
+from tuner.cli import words
+from tuner.cli.exit_codes import ExitCode
+from tuner.cli.machine import Invocation, Machine
+from tuner.cli.other_jobs import unfinished_jobs
+from tuner.cli.waiting import follow_stop
+from tuner.controller import stop_job
+from tuner.engine.protocol import HOME_LABEL, ContainerStatus, ContainerSummary
+from tuner.errors import StoreError
+from tuner.store.sqlite_store import Store
+
+
+@click.command()
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--now", "at_once", is_flag=True, help="Kill containers at once; do not let them save what they have.")
+@click.pass_obj
+def down(invocation: Invocation, *, yes: bool, at_once: bool) -> int:
+    """Stop all jobs of this home, then remove every container that carries its label.
+
+    Jobs end as with `stop`: their containers get SIGTERM and up to 120 s, with --now SIGKILL. Files of the home stay.
+    Containers are removed also where the home's database is gone.
+    """
+    machine = invocation.machine()
+    containers = _containers(machine)
+    with _store(machine) as store:
+        jobs = unfinished_jobs(store)
+        if not jobs and not containers:
+            click.echo(f"Nothing of {machine.profile.home} is running.")
+            return ExitCode.DONE
+        click.echo(
+            f"{machine.profile.home}: {words.count(len(jobs), 'unfinished job')}"
+            f"{' (' + ', '.join(jobs) + ')' if jobs else ''}, {words.count(len(containers), 'container')}."
+        )
+        if not yes and not click.confirm("Stop the jobs and remove the containers?"):
+            click.echo("Nothing was changed.")
+            return ExitCode.DONE
+        if jobs:
+            _stop(jobs, store, machine, at_once=at_once)
+    left_over = _containers(machine)
+    for container in left_over:
+        machine.engine.remove(container.container_id)
+    removed = f" {words.count(len(left_over), 'container')} that no job knew removed." if left_over else ""
+    click.echo(f"Stopped {words.count(len(jobs), 'job')}.{removed} Nothing of this home is left on the engine.")
+    return ExitCode.DONE
+
+
+def _store(machine: Machine) -> Store:
+    try:
+        return machine.store_for_reading()
+    except StoreError as error:
+        click.echo(f"{error} Removing its containers all the same.", err=True)
+        return Store(":memory:")
+
+
+def _containers(machine: Machine) -> list[ContainerSummary]:
+    return list(machine.engine.containers({HOME_LABEL: str(machine.profile.home)}))
+
+
+def _stop(jobs: list[str], store: Store, machine: Machine, *, at_once: bool) -> None:
+    for name in jobs:
+        stop_job(store, name, now=machine.clock())
+    if not at_once:
+        click.echo(f"Stopping: containers get SIGTERM and up to {TRAINING_STOP_GRACE_SECONDS} s; --now kills them.")
+
+    def has_ended() -> bool:
+        if at_once:
+            for container in _containers(machine):
+                if container.status is ContainerStatus.RUNNING:
+                    machine.engine.signal(container.container_id, "SIGKILL")
+        return not unfinished_jobs(store)
+
+    follow_stop(has_ended, machine=machine, store=store, come_back="algodock down")

@@ -1,0 +1,41 @@
+"""`algodock show`: all that is known of one job."""
+
+import json
+
+import click
+
+from tuner.cli import details, documents
+from tuner.cli.machine import Invocation
+from tuner.cli.names import find_job, status_of
+from tuner.cli.options import job_name_argument, json_option
+from tuner.cli.other_jobs import is_worked
+from tuner.cli.screen import console
+from tuner.cli.snapshot import read_tuning_job
+from tuner.store.records import TuningJobRecord
+
+
+@click.command()
+@job_name_argument
+@json_option("Print one JSON document.")
+@click.pass_obj
+def show(invocation: Invocation, name: str, *, as_json: bool) -> None:
+    """Show the tuning job or training job called NAME.
+
+    The beginning of a training job's name will do where no other begins so: cifar10-003 for cifar10-003-1a2b3c4d.
+    """
+    machine = invocation.machine()
+    with machine.store_for_reading() as store:
+        job = find_job(store, name)
+        now = machine.clock()
+        if isinstance(job, TuningJobRecord):
+            snapshot = read_tuning_job(store, job.name, now)
+            if as_json:
+                click.echo(json.dumps(documents.tuning_job_document(snapshot, machine.profile), indent=2))
+            else:
+                details.print_tuning_job(console(), snapshot, store, machine.profile)
+        elif as_json:
+            click.echo(json.dumps(documents.training_job_document(job, store, machine.profile), indent=2))
+        else:
+            details.print_training_job(console(), job, store, machine.profile, now)
+    if not as_json and not status_of(job).is_terminal and not is_worked(machine.profile):
+        click.echo("No process works this job now: `algodock tune` or `train` with the same file goes on with it.")

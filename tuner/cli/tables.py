@@ -1,0 +1,91 @@
+"""Tables of trials and jobs. In narrow terminals columns are left out rather than folded into unreadable strips."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from contracts.jobs import JobStatus
+from tuner.cli import words
+from tuner.cli.snapshot import TuningSnapshot
+from tuner.store.records import TrainingJobRecord
+
+_STYLES = {
+    JobStatus.IN_PROGRESS: "cyan",
+    JobStatus.STOPPING: "yellow",
+    JobStatus.COMPLETED: "green",
+    JobStatus.FAILED: "red",
+    JobStatus.STOPPED: "yellow",
+}
+_BEST_STYLE = "bold green"
+#: What a column of numbers takes, its gap included.
+_COLUMN_WIDTH = 10
+#: What the columns that are not hyperparameters take.
+_FIXED_WIDTH = 58
+#: The least that hyperparameters in one column need; below they are left out, with the time.
+_TEXT_WIDTH = 24
+#: Below this there are only trial, status and value.
+_NARROW = 48
+
+
+def status_text(status: JobStatus, words_for_it: str | None = None) -> Text:
+    """A status in its colour."""
+    return Text(words_for_it or str(status), style=_STYLES[status])
+
+
+def plain_table(*columns: str, title: str | None = None) -> Table:
+    """An empty table with one line under its heading, as all of ours have."""
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, padding=(0, 1))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def trial_table(snapshot: TuningSnapshot, trials: Sequence[TrainingJobRecord], width: int) -> Table:
+    """A row for each of `trials`, for `width` columns; the best one is marked.
+
+    A hyperparameter has a column of its own where all fit; `show` and the CSV have what a narrow table leaves out.
+    """
+    names = [parameter.name for parameter in snapshot.spec.ranges]
+    apart = width >= _FIXED_WIDTH + sum(max(len(name) + 2, _COLUMN_WIDTH) for name in names)
+    together = not apart and width >= _FIXED_WIDTH + _TEXT_WIDTH
+    table = plain_table()
+    table.add_column("trial", justify="right", no_wrap=True)
+    for name in names if apart else ["hyperparameters"] * together:
+        table.add_column(name, justify="right" if apart else "left", overflow="fold")
+    table.add_column("status", no_wrap=True)
+    headings = ["epoch", "now", "best", "time"] if apart or together else ["epoch", "now", "best"]
+    headings = headings if width >= _NARROW else ["now"]
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for trial in trials:
+        tuned = {name: trial.tuned.get(name, "") for name in names}
+        values = [words.hyperparameter(text) for text in tuned.values()] if apart else []
+        values += [words.hyperparameters(tuned)] * together
+        cells = _cells(snapshot, trial)
+        is_best = _is_best(snapshot, trial)
+        table.add_row(
+            f"{'* ' if is_best else ''}{trial.trial_index}",
+            *values,
+            status_text(trial.primary_status, str(trial.status)),
+            *(cells[heading] for heading in headings),
+            style=_BEST_STYLE if is_best else None,
+        )
+    return table
+
+
+def _cells(snapshot: TuningSnapshot, trial: TrainingJobRecord) -> dict[str, str]:
+    """The numbers of a trial by the heading of their column."""
+    summary = snapshot.summary_of(trial)
+    seconds = snapshot.seconds_of(trial)
+    return {
+        "epoch": "" if summary is None else str(summary.count),
+        "now": "" if summary is None else words.number(summary.last),
+        "best": words.number(snapshot.best_value_of(trial)),
+        "time": "" if seconds is None else words.duration(seconds),
+    }
+
+
+def _is_best(snapshot: TuningSnapshot, trial: TrainingJobRecord) -> bool:
+    return snapshot.best is not None and snapshot.best.name == trial.name
