@@ -9,7 +9,7 @@ from tuner.cli.machine import Invocation, Machine
 from tuner.cli.other_jobs import unfinished_jobs
 from tuner.cli.waiting import follow_stop
 from tuner.controller import stop_job
-from tuner.engine.protocol import HOME_LABEL, ContainerStatus, ContainerSummary
+from tuner.engine.protocol import HOME_LABEL, PROBE_LABEL, ContainerStatus, ContainerSummary
 from tuner.errors import StoreError
 from tuner.store.sqlite_store import Store
 
@@ -57,7 +57,9 @@ def _store(machine: Machine) -> Store:
 
 
 def _containers(machine: Machine) -> list[ContainerSummary]:
-    return list(machine.engine.containers({HOME_LABEL: str(machine.profile.home)}))
+    """The containers of this home, and what a GPU check that was killed in the middle has left."""
+    engine = machine.engine
+    return [*engine.containers({HOME_LABEL: str(machine.profile.home)}), *engine.containers({PROBE_LABEL: "true"})]
 
 
 def _stop(jobs: list[str], store: Store, machine: Machine, *, at_once: bool) -> None:

@@ -62,7 +62,7 @@ class FakeContainer:
     @property
     def environment(self) -> Mapping[str, str]:
         """The variables that the program sees, with the one that tells which GPUs it was given."""
-        return {VISIBLE_DEVICES: ",".join(self.spec.gpu_ids) or NO_DEVICES, **self.spec.environment}
+        return {**self.spec.environment, VISIBLE_DEVICES: ",".join(self.spec.gpu_ids) or NO_DEVICES}
 
     @property
     def hyperparameters(self) -> Mapping[str, str]:

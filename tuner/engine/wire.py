@@ -62,8 +62,9 @@ def container_request(spec: ContainerSpec, *, log_driver: str = "json-file") -> 
 
 def _environment(spec: ContainerSpec) -> dict[str, str]:
     # The engine itself appends the variable for GPUs that it hands out, but behind the one of an image built on CUDA
-    # ("all"), and the first of two is what most programs see. Saying it here replaces the image's.
-    return {VISIBLE_DEVICES: ",".join(spec.gpu_ids) or NO_DEVICES, **spec.environment}
+    # ("all"), and the first of two is what most programs see. Saying it here replaces the image's, and a job's own: a
+    # job that could name its GPUs here could take those that another job has leased.
+    return {**spec.environment, VISIBLE_DEVICES: ",".join(spec.gpu_ids) or NO_DEVICES}
 
 
 def _host_config(spec: ContainerSpec, log_driver: str) -> dict[str, Any]:

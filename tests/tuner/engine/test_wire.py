@@ -66,11 +66,11 @@ def test_what_is_not_asked_for_is_left_to_the_image_and_the_engine() -> None:
     assert {"Init", "LogConfig", "Mounts", "PidsLimit", "SecurityOpt"} == set(request["HostConfig"])
 
 
-def test_a_request_may_say_itself_which_devices_are_visible() -> None:
-    """The job's own environment has the last word."""
-    spec = ContainerSpec(name="job", image="img", environment={"NVIDIA_VISIBLE_DEVICES": "none"}, labels={})
+def test_a_job_cannot_name_its_gpus_itself() -> None:
+    """It could take those that another job has leased."""
+    spec = ContainerSpec(name="job", image="img", environment={"NVIDIA_VISIBLE_DEVICES": "all"}, labels={})
 
-    assert ["NVIDIA_VISIBLE_DEVICES=none"] == wire.container_request(spec)["Env"]
+    assert ["NVIDIA_VISIBLE_DEVICES=void"] == wire.container_request(spec)["Env"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,244 @@
+"""The page of a report: one file of HTML that works without a network, from the results.
+
+Every text that is not ours is escaped. A policy in the page lets the browser run only the two scripts written here,
+known by their hashes, and load nothing at all.
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import cache
+from html import escape
+from pathlib import Path
+from shlex import quote
+from string import Template
+
+import plotly.graph_objects as go
+from plotly.io import to_json
+from plotly.offline import get_plotlyjs
+
+from contracts.jobs import JobStatus
+from contracts.ranges import CategoricalParameterRange
+from tuner.dashboard import palette
+from tuner.dashboard.csv_table import iso_time
+from tuner.dashboard.figures import curve_step, curves_figure, hyperparameter_figure, objective_figure, short_number
+from tuner.dashboard.results import TrialResult, TuningResults
+
+_FOLDER = Path(__file__).parent
+_LONG = 24
+
+
+def format_page(results: TuningResults) -> str:
+    """The report of a tuning job as HTML."""
+    figures = _figures(results)
+    plotly, script = get_plotlyjs(), _read("page.js")
+    return Template(_read("page.html")).substitute(
+        policy="default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; script-src "
+        + " ".join(f"'sha256-{_hash(text)}'" for text in (plotly, script)),
+        title=f"{escape(results.job.name)} · Algodock",
+        style=_read("page.css"),
+        body="\n".join(_body(results, figures)),
+        figures=json_object({name: _figure_json(figure) for name, figure in figures.items()}),
+        dark_colours=json_object({light: f'"{dark}"' for light, dark in palette.DARK.items()}),
+        plotly=plotly,
+        script=script,
+    )
+
+
+def short_duration(seconds: float) -> str:
+    """A length of time for people: ``4.2 s``, ``3 min 05 s``, ``2 h 07 min``."""
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:  # noqa: PLR2004 - an hour
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"
+
+
+def _figures(results: TuningResults) -> dict[str, go.Figure]:
+    """The figures by the id of the element that they are drawn in."""
+    if not results.trials:
+        return {}
+    figures = {"figure-objective": objective_figure(results)}
+    for number, parameter in enumerate(results.ranges, start=1):
+        figures[f"figure-hyperparameter-{number}"] = hyperparameter_figure(results, parameter)
+    curves = curves_figure(results)
+    return figures if curves is None else {**figures, "figure-curves": curves}
+
+
+def _body(results: TuningResults, figures: Iterable[str]) -> Iterable[str]:
+    yield _header(results)
+    if results.job.failure_reason:
+        yield f'<section class="problem"><h2>Why it failed</h2><p>{escape(results.job.failure_reason)}</p></section>'
+    if results.best is not None:
+        yield _best(results, results.best)
+    if not results.trials:
+        yield "<section><h2>No trials yet</h2><p class='note'>The first one has not begun.</p></section>"
+        return
+    yield _section("Objective of each trial", _drawing("figure-objective"), note=_objective_note(results))
+    small = [name for name in figures if name.startswith("figure-hyperparameter")]
+    if small:
+        grid = "".join(f"<div>{_drawing(name)}</div>" for name in small)
+        columns = {1: "one", 2: "two", 4: "two"}.get(len(small), "several")
+        yield _section("Objective against each hyperparameter", f'<div class="grid {columns} small">{grid}</div>')
+    if "figure-curves" in figures:
+        step = curve_step(results)
+        thinned = "" if step == 1 else f" Of all but the best, one value in {step} is drawn."
+        yield _section(
+            "Learning curves", _drawing("figure-curves"), note=f"The objective as each trial printed it.{thinned}"
+        )
+    yield _section("Trials", _table(results), note="The best first. Choose a column's name to sort by it.")
+    yield (
+        f"<footer>Written {_moment(results.time)} by Algodock. All digits are in <code>trials.csv</code> beside this"
+        " page.</footer>"
+    )
+
+
+def _header(results: TuningResults) -> str:
+    job, spec = results.job, results.job.spec
+    counts = ", ".join(f"{count} {word}" for word, count in results.counts.items())
+    number = len(results.trials)
+    planned = number if spec.max_training_jobs is None else spec.max_training_jobs
+    facts = (
+        ("Objective", f"{spec.objective.type} {escape(spec.objective.metric_name)}", ""),
+        ("Strategy", f"{escape(spec.strategy)}, seed {job.random_seed}", ""),
+        ("Trials", f"{number} of {planned}" + (f": {counts}" if counts else ""), ""),
+        ("Begun", _moment(job.creation_time), ""),
+        ("Duration", short_duration(results.duration_seconds) + (" so far" if job.end_time is None else ""), ""),
+        ("Image", f"<code>{escape(results.image)}</code>", "wide" if len(results.image) > _LONG else ""),
+    )
+    return (
+        "<header><p class='eyebrow'>Hyperparameter tuning job</p>"
+        f"<div class='title'><h1>{escape(job.name)}</h1>"
+        f"<span class='status {str(job.status).lower()}'>{_status_words(job.status)}</span></div>"
+        "<dl class='facts'>"
+        + "".join(f"<div class='{css}'><dt>{name}</dt><dd>{value}</dd></div>" for name, value, css in facts)
+        + "</dl></header>"
+    )
+
+
+def _status_words(status: JobStatus) -> str:
+    return {JobStatus.IN_PROGRESS: "In progress"}.get(status, str(status))
+
+
+def _best(results: TuningResults, best: TrialResult) -> str:
+    tuned = "".join(
+        f"<div><dt>{escape(name)}</dt><dd class='mono' title='{escape(text)}'>{escape(short_number(text))}</dd></div>"
+        for name, text in best.tuned.items()
+    )
+    commands = [("Everything about it", f"algodock show {best.training_job}")]
+    if best.model is not None:
+        commands.insert(0, ("Unpack its model", f"tar -xzf {quote(str(best.model))}"))
+    lines = "".join(f"<p>{escape(what)}</p><pre><code>{escape(line)}</code></pre>" for what, line in commands)
+    model = "" if best.model is not None else "<p class='note'>It left no model.</p>"
+    so_far = " so far" if results.job.end_time is None else ""
+    return (
+        f"<section class='best' id='best'><h2>Best trial{so_far}</h2><div class='columns'>"
+        f"<div><p class='value' title='{best.objective!r}'>{_number(best.objective)}</p>"
+        f"<p class='note'>{escape(results.objective.metric_name)}</p></div>"
+        f"<div><p class='note'>trial {best.index}, <span class='mono'>{escape(best.training_job)}</span></p>"
+        f"<dl>{tuned}</dl></div></div>"
+        f"<div class='commands'>{model}{lines}</div></section>"
+    )
+
+
+def _objective_note(results: TuningResults) -> str:
+    failed = sum(not trial.counts and not trial.is_running for trial in results.trials)
+    if not failed:
+        return ""
+    return "Trials that ended without a value are crosses at the bottom; the table says why."
+
+
+def _section(heading: str, content: str, note: str = "") -> str:
+    return f"<section><h2>{heading}</h2>{f'<p class=note>{note}</p>' if note else ''}{content}</section>"
+
+
+def _drawing(name: str) -> str:
+    return f'<div class="figure" id="{name}"><noscript>This figure needs JavaScript.</noscript></div>'
+
+
+# The table of trials
+
+
+def _table(results: TuningResults) -> str:
+    tuned = [parameter.name for parameter in results.ranges]
+    names = ["#", results.objective.metric_name, *tuned, *results.other_metrics, "duration", "status", "training job"]
+    header = "".join(f"<th scope='col'><button type='button'>{escape(name)}</button></th>" for name in names)
+    numeric = [not isinstance(parameter, CategoricalParameterRange) for parameter in results.ranges]
+    rows = "".join(_row(results, trial, list(zip(tuned, numeric, strict=True))) for trial in results.ranking)
+    return f"<div class='table'><table id='trials'><thead><tr>{header}</tr></thead>{rows}</table></div>"
+
+
+def _row(results: TuningResults, trial: TrialResult, tuned: list[tuple[str, bool]]) -> str:
+    """A trial as a table body of its own, so that the reason of its failure goes with it when the table is sorted."""
+    cells = [
+        _cell(str(trial.index), value=trial.index),
+        _cell(_number(trial.objective), value=trial.objective),
+        *(_tuned_cell(trial.tuned.get(name, ""), is_number) for name, is_number in tuned),
+        *(_cell(_number(trial.metrics.get(name)), value=trial.metrics.get(name)) for name in results.other_metrics),
+        _cell("" if trial.duration_seconds is None else short_duration(trial.duration_seconds), trial.duration_seconds),
+        f"<td>{_trial_status(trial)}</td>",
+        f"<td class='mono'>{escape(trial.training_job)}</td>",
+    ]
+    reason = (
+        f"<tr class='reason'><td></td><td colspan='{len(cells) - 1}'><p>{escape(trial.failure_reason)}</p></td></tr>"
+        if trial.failure_reason
+        else ""
+    )
+    best = " class='best'" if results.best is not None and trial.index == results.best.index else ""
+    return f"<tbody><tr{best}>{''.join(cells)}</tr>{reason}</tbody>"
+
+
+def _cell(text: str, value: float | None) -> str:
+    return f"<td class='number' data-value='{'' if value is None else repr(value)}'>{text}</td>"
+
+
+def _tuned_cell(text: str, is_number: bool) -> str:
+    if is_number:
+        return (
+            f"<td class='number' data-value='{escape(text)}' title='{escape(text)}'>{escape(short_number(text))}</td>"
+        )
+    return f"<td>{escape(text)}</td>"
+
+
+def _trial_status(trial: TrialResult) -> str:
+    if trial.is_running:
+        return "running"
+    if trial.status is JobStatus.FAILED:
+        return "<span class='failed'>Failed</span>"
+    return str(trial.status) if trial.counts else f"<span class='failed'>{trial.status}, no objective</span>"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"
+
+
+def _moment(seconds: float) -> str:
+    shown = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return f"<time datetime='{iso_time(seconds)}'>{shown}</time>"
+
+
+# What the page is made of
+
+
+def _figure_json(figure: go.Figure) -> str:
+    return str(to_json(figure, validate=False))
+
+
+def json_object(members: dict[str, str]) -> str:
+    """A JSON object of members that are JSON already, written so that it cannot end the element it stands in.
+
+    plotly writes ``<`` like this too, but does not promise to.
+    """
+    return ("{" + ",".join(f'"{name}":{value}' for name, value in members.items()) + "}").replace("<", "\\u003c")
+
+
+@cache
+def _read(name: str) -> str:
+    return (_FOLDER / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

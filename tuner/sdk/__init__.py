@@ -1,0 +1,1 @@
+"""The same from Python, with the names people know from the official SageMaker SDK."""
