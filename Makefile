@@ -1,0 +1,56 @@
+# The commands of this project; `make` lists them. Each does the set-up that it needs and repeats nothing.
+# Prepared things: .venv, the Docker engine, two images, data/cifar10, .setup (logs). docs/setup.md tells more.
+
+SHELL := /bin/bash
+BIN   := .venv/bin
+SETUP := bootstrap/setup.sh
+JOB   := examples/cifar10/tuning-job.yaml
+
+.DEFAULT_GOAL := help
+.PHONY: help setup tune test check format lock image image-gpu doctor clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## prepare this machine: virtual environment, Docker engine, CIFAR-10, reference image
+	@$(SETUP) venv engine base-image cifar10 reference-image
+
+tune: setup ## the main job: tune the reference image on CIFAR-10, on this machine
+	$(BIN)/algodock tune $(JOB) --again
+
+test: ## every check and every test, with real containers and a real browser
+	@$(SETUP) venv engine base-image cifar10 reference-image test-tools
+	@$(MAKE) --no-print-directory check
+	$(BIN)/pytest
+
+check: ## the checks that run nothing: format, lint, types, layers
+	@$(SETUP) venv
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/mypy tests bootstrap/*.py
+	$(BIN)/lint-imports
+	$(BIN)/shellcheck --external-sources bootstrap/*.sh bootstrap/steps/*.sh .ci/run
+
+format: ## rewrite the sources in the project's format
+	@$(SETUP) venv
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: ## renew requirements.lock and the lock files of the images
+	@$(SETUP) venv
+	bootstrap/lock.sh
+
+image: ## the reference image for CPUs, algodock/cifar10:cpu
+	@$(SETUP) venv engine base-image reference-image
+
+image-gpu: ## the reference image for NVIDIA GPUs, algodock/cifar10:gpu
+	@$(SETUP) venv engine
+	$(BIN)/python bootstrap/reference_image.py algodock/cifar10:gpu
+
+doctor: ## say what on this machine is ready and what is not
+	@$(SETUP) venv
+	$(BIN)/algodock doctor
+
+clean: ## delete what was made in this folder, and the reference image
+	bootstrap/clean.sh
