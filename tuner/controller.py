@@ -5,6 +5,7 @@ reached. It holds nothing that the store does not: a new controller goes on wher
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from contracts.jobs import JobStatus, ObjectiveStatus, SecondaryStatus, StopReason
@@ -40,8 +41,11 @@ class Controller:
         for job in self._store.unfinished_training_jobs():
             if begin or job.stop_reason is not None or job.status is not SecondaryStatus.PENDING:
                 self._runner.step(job)
+        unfinished = Counter(job.tuning_job for job in self._store.unfinished_training_jobs())
         for tuning_job in self._store.tuning_jobs(unfinished=True):
-            self._step_tuning_job(tuning_job, begin=begin)
+            # As long as all slots are taken nothing can change, and reading thousands of trials can be left.
+            if unfinished[tuning_job.name] < tuning_job.spec.max_parallel_training_jobs or self._is_to_end(tuning_job):
+                self._step_tuning_job(tuning_job, begin=begin)
 
     def wait(self, seconds: float) -> None:
         """Wait until a running job has something to say, at most `seconds`."""
@@ -116,6 +120,9 @@ class Controller:
     def _stop_all(self, running: Sequence[TrainingJobRecord]) -> None:
         for trial in running:
             self._store.request_stop(trial.name, StopReason.TUNING_JOB, now=self._clock())
+
+    def _is_to_end(self, job: TuningJobRecord) -> bool:
+        return job.status is JobStatus.STOPPING or self._is_out_of_time(job)
 
     def _is_out_of_time(self, job: TuningJobRecord) -> bool:
         limit = job.spec.max_runtime_seconds

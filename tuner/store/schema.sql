@@ -56,6 +56,36 @@ CREATE TABLE observation (
     PRIMARY KEY (training_job, metric, host, line, match)
 ) STRICT, WITHOUT ROWID;
 
+-- What lists and the search want to know of a job's metrics, however many observations there are. Kept by the trigger
+-- below, which fires for rows that are really added, and so counts each once.
+CREATE TABLE metric_summary (
+    training_job TEXT NOT NULL REFERENCES training_job (name),
+    metric       TEXT NOT NULL,
+    count        INTEGER NOT NULL,
+    minimum      REAL NOT NULL,
+    maximum      REAL NOT NULL,
+    last         REAL NOT NULL,
+    time         REAL NOT NULL,
+    line         INTEGER NOT NULL,
+    match        INTEGER NOT NULL,
+    PRIMARY KEY (training_job, metric)
+) STRICT, WITHOUT ROWID;
+
+-- The last observation is the one with the latest time; of equal times, the one further down in the log.
+CREATE TRIGGER observation_is_summed_up AFTER INSERT ON observation
+BEGIN
+    INSERT INTO metric_summary (training_job, metric, count, minimum, maximum, last, time, line, match)
+    VALUES (new.training_job, new.metric, 1, new.value, new.value, new.value, new.time, new.line, new.match)
+    ON CONFLICT (training_job, metric) DO UPDATE SET
+        count = count + 1,
+        minimum = min(minimum, new.value),
+        maximum = max(maximum, new.value),
+        last = iif((new.time, new.line, new.match) > (time, line, match), new.value, last),
+        time = iif((new.time, new.line, new.match) > (time, line, match), new.time, time),
+        line = iif((new.time, new.line, new.match) > (time, line, match), new.line, line),
+        match = iif((new.time, new.line, new.match) > (time, line, match), new.match, match);
+END;
+
 CREATE TABLE warning (
     training_job TEXT NOT NULL REFERENCES training_job (name),
     text         TEXT NOT NULL,

@@ -220,8 +220,9 @@ class Store:
         """Remember observations of a training job, each once, however often its log is read."""
         with self._transaction() as db:
             db.executemany(
-                "INSERT OR IGNORE INTO observation (training_job, host, metric, line, match, value, time)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                # Not INSERT OR IGNORE: its policy would replace the one in the trigger that sums up.
+                "INSERT INTO observation (training_job, host, metric, line, match, value, time)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 [(name, o.host, o.metric, o.line, o.match, o.value, o.time) for o in observations],
             )
 
@@ -317,17 +318,9 @@ class Store:
             f"SELECT * FROM training_job WHERE {where} ORDER BY creation_time, trial_index, rowid",
             parameters,
         ).fetchall()
-        # With one max(), SQLite takes the other columns from the row that has the maximum: here the last observation,
-        # by time, then by place in the log. Source: sqlite.org/lang_select.html, "bare columns".
         summaries = self._db.execute(
-            "SELECT training_job, metric, count(*) AS count, time, value AS last,"
-            " max(printf('%020.6f %012d %06d', time, line, match)) AS place,"
-            " (SELECT min(value) FROM observation AS o WHERE o.training_job = observation.training_job"
-            "  AND o.metric = observation.metric) AS minimum,"
-            " (SELECT max(value) FROM observation AS o WHERE o.training_job = observation.training_job"
-            "  AND o.metric = observation.metric) AS maximum"
-            f" FROM observation WHERE training_job IN (SELECT name FROM training_job WHERE {where})"
-            " GROUP BY training_job, metric",
+            "SELECT training_job, metric, count, last, time, minimum, maximum FROM metric_summary"
+            f" WHERE training_job IN (SELECT name FROM training_job WHERE {where})",
             parameters,
         )
         metrics: dict[str, dict[str, MetricSummary]] = {}

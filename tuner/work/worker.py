@@ -15,6 +15,8 @@ from tuner.work.interruptions import POLL_SECONDS, Detached, Interruptions
 
 #: How long a run goes on asking an engine that went away, in seconds.
 AWAY_SECONDS = 600.0
+#: The shortest time between two rounds, in seconds: containers that print all the time would keep a CPU busy with us.
+_BREATHER_SECONDS = 0.05
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 30.0
 
@@ -139,5 +141,6 @@ class Worker:
     def _wait(self) -> None:
         if self._controller is not None and self._away_since is None:
             self._controller.wait(self._poll_seconds)
+            self._sleep(_BREATHER_SECONDS)
         else:
             self._sleep(self._poll_seconds)
