@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tuner.profile import ProfileError, load_profile, parse_bytes
+from tuner.profile import HostProfile, ProfileError, load_profile, parse_bytes
 
 
 def test_without_anything_the_home_is_in_the_users_home(tmp_path: Path) -> None:
@@ -68,3 +68,23 @@ def test_a_wrong_setting_is_named_with_its_file(tmp_path: Path, text: str, compl
 def test_sizes_are_read_as_people_write_them(text: str, size: int) -> None:
     """The forms that Docker and Linux tools use."""
     assert size == parse_bytes(text)
+
+
+def test_the_example_of_the_page_is_read(tmp_path: Path) -> None:
+    """docs/host-profile.md shows every setting, and each as it is."""
+    page = (Path(__file__).parents[2] / "docs" / "host-profile.md").read_text(encoding="utf-8")
+    (tmp_path / "algodock.toml").write_text(page.split("```toml\n")[1].split("```")[0])
+    profile = load_profile({"HOME": "/root"}, tmp_path)
+
+    assert (
+        HostProfile(
+            home=tmp_path / "runs",
+            docker_host="unix:///var/run/docker.sock",
+            gpus=("GPU-5a4f", "GPU-91c2"),
+            gpus_per_training_job=1,
+            cpus=2.0,
+            memory_bytes=8 * 2**30,
+            shm_bytes=2 * 2**30,
+        )
+        == profile
+    )
