@@ -1,5 +1,6 @@
-"""``python -m container train``: the entry point of an image. SageMaker passes the one argument."""
+"""``python -m container train`` or ``serve``: the entry point of an image. SageMaker passes the one argument."""
 
+import importlib
 import io
 import os
 import signal
@@ -11,22 +12,34 @@ from container.algorithm import StopRequest
 from container.cpus import limit_threads
 from container.train import train
 
-USAGE = """usage: python -m container train
+USAGE = """usage: python -m container train|serve
 
   train   train the algorithm as /opt/ml/input/config says; model to /opt/ml/model, failure to /opt/ml/output/failure
+  serve   answer GET /ping and POST /invocations on port 8080 with the model in /opt/ml/model
 """
 EXIT_USAGE = 2
 
 
 def main(arguments: Sequence[str]) -> int:
     """Do what `arguments` say; returns the exit code of the process."""
-    if list(arguments) != ["train"]:
-        print(_complaint(arguments) + USAGE, end="", file=sys.stderr)
-        return EXIT_USAGE
-    stop = stop_on_signals()
-    _write_line_by_line()
-    limit_threads(os.environ)
-    return train(os.environ, stop)
+    match list(arguments):
+        case ["train"]:
+            stop = stop_on_signals()
+            _write_line_by_line()
+            limit_threads(os.environ)
+            return train(os.environ, stop)
+        case ["serve"]:
+            leave_on_signals()
+            _write_line_by_line()
+            # Not at the top: whoever only trains needs neither flask nor gunicorn in the image.
+            code: int = importlib.import_module("container.serve").serve(os.environ)
+            return code
+        case []:
+            complaint = ""
+        case words:
+            complaint = f"unknown arguments: {' '.join(words)}\n"
+    print(complaint + USAGE, end="", file=sys.stderr)
+    return EXIT_USAGE
 
 
 def stop_on_signals() -> StopRequest:
@@ -47,19 +60,17 @@ def stop_on_signals() -> StopRequest:
     return stop
 
 
+def leave_on_signals() -> None:
+    """Leave at SIGTERM and SIGINT as long as the server, which brings its own ways, is not there yet."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os._exit(0))
+
+
 def _write_line_by_line() -> None:
     """Without this, stdout that is a pipe keeps its lines for kilobytes, and metrics come late or never."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
-
-
-def _complaint(arguments: Sequence[str]) -> str:
-    if not arguments:
-        return ""
-    if list(arguments) == ["serve"]:
-        return "serve: this image trains only; it has no inference server\n"
-    return f"unknown arguments: {' '.join(arguments)}\n"
 
 
 if __name__ == "__main__":

@@ -1,19 +1,28 @@
-"""The seam for a new algorithm: what ``python -m container train`` asks of one, and how it finds it.
+"""The seam for a new algorithm: what ``train`` and ``serve`` ask of one, and how they find it.
 
-An image for another algorithm copies `contracts/`, `container/` and a module of its own, and sets
-``ENV ALGODOCK_ALGORITHM=my_module:MyAlgorithm``. Everything around it (config files, failure file, exit codes,
-SIGTERM) is then as in the reference image.
+An image for another algorithm copies `contracts/`, `container/` and a module of its own with two functions, `fit` and
+`load`, and sets ``ENV ALGODOCK_ALGORITHM=my_module``; a class with two such methods does as well:
+``my_module:MyAlgorithm``. Everything around it (config files, failure file, exit codes, signals, HTTP) is then as in
+the reference image.
 """
 
 import importlib
 from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy.typing as npt
 
 from container.environment import TrainingEnvironment
-from container.errors import InvalidTrainingRequest
+from container.errors import InvalidServingRequest, InvalidTrainingRequest
 from contracts.hyperparameters import HyperparameterSpec, Value
 
-#: The environment variable that names the algorithm, as ``module:name``, and what it is when not set.
+#: Instances as an array whose first axis counts them. Numbers in JSON, JSON lines and CSV arrive as ``float64``, NPY as
+#: it is, an image as ``uint8 (1, height, width, 3)``, red first.
+Instances = npt.NDArray[Any]
+
+#: The environment variable that names the algorithm, as ``module`` or ``module:name``, and what it is when not set.
 ALGORITHM_VARIABLE = "ALGODOCK_ALGORITHM"
 REFERENCE_ALGORITHM = "container.cifar10.training:Cifar10"
 
@@ -52,16 +61,72 @@ class Algorithm(Protocol):
         """
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassProbabilities:
+    """An answer of a classifier: a row of probabilities for each instance, a column for each of `classes`.
+
+    As CSV and NPY the rows go out as they are; JSON names the classes.
+    """
+
+    values: npt.NDArray[Any]
+    classes: Sequence[str]
+
+
+@runtime_checkable
+class Predictor(Protocol):
+    """A model that is loaded. Fitted estimators of scikit-learn are predictors as they are."""
+
+    def predict(self, instances: Instances, /) -> npt.NDArray[Any] | ClassProbabilities:
+        """Predictions, one a row, in the order of `instances`.
+
+        Always called by the same thread of a process, the one that loaded the model. Raise InvalidPayload for instances
+        that the model does not take: the caller is answered 400; any other exception is answered 500.
+        """
+
+
+@runtime_checkable
+class Servable(Protocol):
+    """What can be served: `load` is all that ``serve`` asks of an algorithm."""
+
+    def load(self, folder: Path, /) -> Predictor:
+        """The model that `fit` left in `folder`, which is read-only here.
+
+        Called once in each process that predicts. Raise a ContainerError for what the user can put right.
+        """
+
+
 def load_algorithm(name: str) -> Algorithm:
-    """An instance of the class that `name` (``module:name``) names.
+    """The algorithm that `name` (``module`` or ``module:class``) names, to be trained.
+
+    Raises InvalidTrainingRequest when there is none or it cannot be trained.
+    """
+    found = _find(name)
+    if not isinstance(found, Algorithm):
+        raise InvalidTrainingRequest(f"{ALGORITHM_VARIABLE}={name!r} is no algorithm: it lacks hyperparameters or fit")
+    return found
+
+
+def load_servable(name: str) -> Servable:
+    """The algorithm that `name` (``module`` or ``module:class``) names, to be served.
+
+    Raises InvalidTrainingRequest when there is none, InvalidServingRequest when it cannot be served.
+    """
+    found = _find(name)
+    if not isinstance(found, Servable):
+        raise InvalidServingRequest(f"{ALGORITHM_VARIABLE}={name!r} cannot be served: it lacks load")
+    return found
+
+
+def _find(name: str) -> object:
+    """The module, or an instance of the class, that `name` names.
 
     The import happens here and not at the top of a module because a deep-learning framework takes seconds to import and
     reads its number of threads from the environment while it is: SIGTERM and threads must be seen to before.
-    Raises InvalidTrainingRequest when there is no such class or it is no algorithm.
     """
     module_name, _, class_name = name.partition(":")
     try:
-        factory = getattr(importlib.import_module(module_name), class_name)
+        module = importlib.import_module(module_name)
+        factory = getattr(module, class_name) if class_name else None
     except (AttributeError, ValueError) as error:
         raise InvalidTrainingRequest(f"{ALGORITHM_VARIABLE}={name!r} names no algorithm: {error}") from error
     except OSError as error:  # how a framework's shared library fails to load
@@ -75,7 +140,4 @@ def load_algorithm(name: str) -> Algorithm:
         if error.name != module_name:
             raise
         raise InvalidTrainingRequest(f"{ALGORITHM_VARIABLE}={name!r} names no algorithm: {error}") from error
-    algorithm = factory()
-    if not isinstance(algorithm, Algorithm):
-        raise InvalidTrainingRequest(f"{ALGORITHM_VARIABLE}={name!r} is no algorithm: it lacks hyperparameters or fit")
-    return algorithm
+    return module if factory is None else factory()

@@ -20,21 +20,46 @@ class InputMode(StrEnum):
     PIPE = "Pipe"
 
 
+class SourceType(StrEnum):
+    """What the address of a channel names: S3DataType of the request."""
+
+    PREFIX = "S3Prefix"
+    MANIFEST = "ManifestFile"
+    AUGMENTED_MANIFEST = "AugmentedManifestFile"
+
+
+class RecordWrapper(StrEnum):
+    """What is put around each object of a Pipe channel."""
+
+    NONE = "None"
+    RECORD_IO = "RecordIO"
+
+
+class Compression(StrEnum):
+    """How the objects of a Pipe channel are packed where they lie; the container gets them unpacked."""
+
+    NONE = "None"
+    GZIP = "Gzip"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Channel:
     """One named input: where it comes from (`uri`) and how the container gets it.
 
-    `uri` is known on the platform's side only; the container sees a folder. `distribution` is ``FullyReplicated`` or
-    ``ShardedByS3Key``.
+    `uri`, `source_type`, `attribute_names`, `compression` and `shuffle_seed` are known on the platform's side only; the
+    container sees a folder, or FIFOs. `distribution` is ``FullyReplicated`` or ``ShardedByS3Key``.
     """
 
     name: str
     uri: str = ""
+    source_type: SourceType = SourceType.PREFIX
+    attribute_names: tuple[str, ...] = ()
     input_mode: InputMode = InputMode.FILE
     content_type: str | None = None
     distribution: str = "FullyReplicated"
-    record_wrapper: str = "None"
-    compression: str = "None"
+    record_wrapper: RecordWrapper = RecordWrapper.NONE
+    compression: Compression = Compression.NONE
+    shuffle_seed: int | None = None
 
     @classmethod
     def from_request(cls, channel: Mapping[str, Any], *, default_mode: InputMode) -> "Channel":
@@ -43,11 +68,14 @@ class Channel:
         return cls(
             name=channel["ChannelName"],
             uri=source.get("S3Uri", ""),
+            source_type=SourceType(source.get("S3DataType", SourceType.PREFIX)),
+            attribute_names=tuple(source.get("AttributeNames", ())),
             input_mode=InputMode(channel.get("InputMode", default_mode)),
             content_type=channel.get("ContentType"),
             distribution=source.get("S3DataDistributionType", "FullyReplicated"),
-            record_wrapper=channel.get("RecordWrapperType", "None"),
-            compression=channel.get("CompressionType", "None"),
+            record_wrapper=RecordWrapper(channel.get("RecordWrapperType", RecordWrapper.NONE)),
+            compression=Compression(channel.get("CompressionType", Compression.NONE)),
+            shuffle_seed=channel.get("ShuffleConfig", {}).get("Seed"),
         )
 
 
@@ -58,7 +86,7 @@ def format_input_data_config(channels: Iterable[Channel]) -> str:
         entry = {
             "TrainingInputMode": str(channel.input_mode),
             "S3DistributionType": channel.distribution,
-            "RecordWrapperType": channel.record_wrapper,
+            "RecordWrapperType": str(channel.record_wrapper),
         }
         if channel.content_type is not None:
             entry["ContentType"] = channel.content_type
@@ -81,5 +109,5 @@ def _channel(name: str, entry: Mapping[str, Any]) -> Channel:
         input_mode=InputMode(entry.get("TrainingInputMode", "File")),
         content_type=entry.get("ContentType"),
         distribution=str(entry.get("S3DistributionType", "FullyReplicated")),
-        record_wrapper=str(entry.get("RecordWrapperType", "None")),
+        record_wrapper=RecordWrapper(entry.get("RecordWrapperType", "None")),
     )

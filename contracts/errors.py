@@ -5,6 +5,8 @@ ContractError
 ├── InvalidConfigFile       a file under /opt/ml/input/config does not say what the contract says it does
 ├── InvalidRange            a parameter range that contains nothing, or scales where it cannot
 ├── InvalidMetricDefinition a metric's regular expression cannot find a number
+├── InvalidManifest         a manifest does not list objects as the contract says it does
+├── InvalidRecord           something is too long to be one RecordIO record
 └── IllegalTransition       a job was to change to a status that its present status does not lead to
 """
 
@@ -27,6 +29,14 @@ class InvalidRange(ContractError):
 
 class InvalidMetricDefinition(ContractError):
     """A metric's regular expression cannot find a number."""
+
+
+class InvalidManifest(ContractError):
+    """A manifest does not list objects as the contract says it does; the text begins with a verb."""
+
+
+class InvalidRecord(ContractError):
+    """Something is too long to be one RecordIO record."""
 
 
 class IllegalTransition(ContractError):

@@ -53,6 +53,10 @@ class OptMlLayout:
         """The folder of the channel called `name` (File and FastFile mode)."""
         return self.data / name
 
+    def channel_fifo(self, name: str, epoch: int) -> Path:
+        """The FIFO that gives `epoch` (from 0) of the channel called `name` (Pipe mode)."""
+        return self.data / f"{name}_{epoch}"
+
     @property
     def model(self) -> Path:
         """Where the container leaves the model; becomes ``model.tar.gz``."""

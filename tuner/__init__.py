@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tuner.sdk.analytics import HyperparameterTuningJobAnalytics, TrainingJobAnalytics
     from tuner.sdk.estimator import Estimator
     from tuner.sdk.hyperparameter_tuner import HyperparameterTuner
-    from tuner.sdk.inputs import TrainingInput
+    from tuner.sdk.inputs import ShuffleConfig, TrainingInput
     from tuner.sdk.parameters import CategoricalParameter, ContinuousParameter, IntegerParameter
     from tuner.sdk.session import Session
     from tuner.sdk.waiting import UnexpectedStatusException
@@ -27,6 +27,7 @@ __all__ = [
     "HyperparameterTuningJobAnalytics",
     "IntegerParameter",
     "Session",
+    "ShuffleConfig",
     "TrainingInput",
     "TrainingJobAnalytics",
     "TunerError",
@@ -43,6 +44,7 @@ _MODULES = {
     "HyperparameterTuningJobAnalytics": "tuner.sdk.analytics",
     "IntegerParameter": "tuner.sdk.parameters",
     "Session": "tuner.sdk.session",
+    "ShuffleConfig": "tuner.sdk.inputs",
     "TrainingInput": "tuner.sdk.inputs",
     "TrainingJobAnalytics": "tuner.sdk.analytics",
     "TunerError": "tuner.errors",

@@ -52,6 +52,10 @@ class Controller:
         self._runner.activity.wait(seconds)
         self._runner.activity.clear()
 
+    def finish_epochs(self) -> bool:
+        """Begin no further epoch of a Pipe channel; return whether a container is still reading one."""
+        return self._runner.finish_epochs()
+
     def close(self) -> None:
         """Stop following; containers go on."""
         self._runner.close()
@@ -82,7 +86,7 @@ class Controller:
         """Create trials until all slots are taken or there are no more; return how many."""
         spec = job.spec
         space = SearchSpace(spec.ranges)
-        strategy = make_strategy(spec.strategy)
+        strategy = make_strategy(spec.strategy, spec.objective.type)
         history = [_as_trial(job, trial) for trial in trials]
         created = 0
         while running + created < spec.max_parallel_training_jobs:

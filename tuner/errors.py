@@ -6,6 +6,7 @@ TunerError
 ├── ResourceNotFound       no job of that name; code ResourceNotFound
 ├── JobFileError           a job file that cannot be read as a request at all
 ├── NotSupported           a request that AWS would take and this version does not
+├── ChannelError           the data of a channel cannot be given to a container
 ├── HomeInUse              another process works this home
 ├── StoreError             the home's database cannot be read or written
 └── EngineError            something about the container engine
@@ -93,6 +94,10 @@ class NotSupported(TunerError):
     def __init__(self, text: str = "", violations: Iterable[Violation] = ()) -> None:
         super().__init__(text)
         self.violations = tuple(violations)
+
+
+class ChannelError(TunerError):
+    """The data of a channel cannot be given to a container: it is not there, or not what it has to be."""
 
 
 class HomeInUse(TunerError):

@@ -60,6 +60,10 @@ class HostProfile:
         """The folder of one tuning job's reports."""
         return self.home / "tuning" / tuning_job
 
+    def endpoint_folder(self, endpoint: str) -> Path:
+        """The folder of one endpoint: its lock, and the model while it is served."""
+        return self.home / "endpoints" / endpoint
+
 
 def load_profile(
     environment: Mapping[str, str], working_folder: Path, overrides: Mapping[str, Any] | None = None

@@ -10,8 +10,9 @@ from typing import Any
 
 from contracts.jobs import TrainingJobSpec, TuningJobSpec
 from tuner.controller import gpu_count
+from tuner.engine.images import provide_image
 from tuner.engine.protocol import Engine
-from tuner.errors import GpuUnavailable, ImageNotFound, ResourceInUse, ResourceNotFound
+from tuner.errors import GpuUnavailable, ResourceInUse, ResourceNotFound
 from tuner.profile import HostProfile
 from tuner.store.records import TrainingJobRecord, TuningJobRecord
 from tuner.store.sqlite_store import Store
@@ -124,10 +125,6 @@ def _check_machine(
             f"Each training job needs {needed} GPU{'s' if needed > 1 else ''} ({asked}), and {have}."
             " Choose an instance type without GPUs (or fewer), or set --gpus-per-job."
         )
-    try:
-        engine.image(image)
-    except ImageNotFound:
-        say(f"The image {image} is not on this machine. Pulling it ...")
-        engine.pull(image, say)
+    provide_image(engine, image, say)
     if needed:
         engine.check_gpus(image, list(gpus[:needed]))

@@ -9,6 +9,8 @@ step_test_tools() {
   aws_cli_2 || missing+=(awscli)
   # All the programs of an image that has no Python in it.
   have_program busybox || missing+=(busybox-static)
+  # What the pages show people to send requests with.
+  have_program curl || missing+=(curl)
   # Playwright's own program, which drives that browser, is linked to it and does not bring it.
   "$VENV_PYTHON" -c 'import ctypes; ctypes.CDLL("libatomic.so.1")' 2>/dev/null || missing+=(libatomic1)
   if [ "${#missing[@]}" -gt 0 ]; then
@@ -16,7 +18,7 @@ step_test_tools() {
     aws_cli_2 || fail "the distribution's AWS command line is not version 2." \
       "Install version 2 as its documentation says, so that 'aws --version' shows it."
   fi
-  say "test tools: Chromium, AWS CLI 2 and busybox are there"
+  say "test tools: Chromium, AWS CLI 2, busybox and curl are there"
 }
 
 have_program() {

@@ -16,6 +16,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import mxnet as mx
@@ -26,6 +27,7 @@ from container.cifar10 import dataset, model
 from container.cifar10.checkpoint import CheckpointFolder, Progress
 from container.cifar10.dataset import LabelledImages
 from container.cifar10.learner import Learner, Tally, available_devices
+from container.cifar10.prediction import ImagePredictor
 from container.cifar10.settings import SPECS, Settings
 from container.cpus import THREADS_VARIABLE
 from container.environment import TrainingEnvironment
@@ -42,7 +44,7 @@ T = TypeVar("T")
 
 
 class Cifar10:
-    """Trains a residual network to tell the ten classes of CIFAR-10 apart."""
+    """Trains, and serves, a residual network that tells the ten classes of CIFAR-10 apart."""
 
     hyperparameters: Sequence[HyperparameterSpec] = SPECS
 
@@ -74,6 +76,11 @@ class Cifar10:
         if stop.is_set():
             save_for_resumption(checkpoints, progress, learner)
         model.save(environment.model, learner.network, describe(settings, progress))
+
+    def load(self, folder: Path, /) -> ImagePredictor:
+        """The model that `fit` left in `folder`, on the first GPU that this process sees, else on the CPU."""
+        classifier = model.load(folder, available_devices()[0])
+        return ImagePredictor(classifier.predict, classifier.description.classes)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,11 +8,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from container.algorithm import load_servable
+from container.app import create_app
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGE = (REPOSITORY / "docs" / "reference-algorithm.md").read_text(encoding="utf-8")
 
 
-def test_the_example_of_another_algorithm_trains(tmp_path: Path) -> None:
+def test_the_example_of_another_algorithm_trains_and_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is run as it stands, in the frame of the reference image."""
     (block,) = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
     (tmp_path / "my_algorithm.py").write_text(block)
@@ -21,7 +26,7 @@ def test_the_example_of_another_algorithm_trains(tmp_path: Path) -> None:
         **os.environ,
         "PYTHONPATH": f"{REPOSITORY}{os.pathsep}{tmp_path}",
         "SAGEMAKER_BASE_DIR": str(tmp_path / "ml"),
-        "ALGODOCK_ALGORITHM": "my_algorithm:Guesses",
+        "ALGODOCK_ALGORITHM": "my_algorithm",
     }
 
     command = [sys.executable, "-m", "container", "train"]
@@ -29,7 +34,9 @@ def test_the_example_of_another_algorithm_trains(tmp_path: Path) -> None:
 
     assert (0, "") == (after.returncode, after.stderr)
     assert "[Epoch 3] validation: accuracy=0.3" in after.stdout
-    assert "cat" == (tmp_path / "ml/model/guess.txt").read_text()
+    monkeypatch.syspath_prepend(tmp_path)
+    client = create_app(load_servable("my_algorithm").load(tmp_path / "ml/model")).test_client()
+    assert {"predictions": [42, 42]} == client.post("/invocations", json=[[1], [2]]).json
 
 
 def test_each_regular_expression_finds_one_number_in_its_line_alone() -> None:

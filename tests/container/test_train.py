@@ -172,11 +172,13 @@ def test_a_second_signal_changes_nothing(start: Start, layout: OptMlLayout) -> N
     ("arguments", "complaint"),
     [
         ((), "usage: "),
-        (("serve",), "serve: this image trains only"),
+        (("predict",), "unknown arguments: predict"),
         (("train", "now"), "unknown arguments: train now"),
     ],
 )
-def test_anything_but_train_is_told_how_to_do_it(start: Start, arguments: tuple[str, ...], complaint: str) -> None:
+def test_anything_but_train_and_serve_is_told_how_to_do_it(
+    start: Start, arguments: tuple[str, ...], complaint: str
+) -> None:
     """Exit code 2 and the usage on stderr, as command lines do."""
     process = start(*arguments)
 
@@ -184,4 +186,4 @@ def test_anything_but_train_is_told_how_to_do_it(start: Start, arguments: tuple[
 
     assert (2, "") == (process.returncode, output)
     assert errors.startswith(complaint)
-    assert "usage: python -m container train" in errors
+    assert "usage: python -m container train|serve" in errors

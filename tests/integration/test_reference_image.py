@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -334,19 +335,24 @@ def test_the_outside_is_not_in_the_image(client: docker.DockerClient, job: Job) 
 
 
 def test_the_commands_of_the_page_work(job: Job, tmp_path: Path) -> None:
-    """docs/reference-algorithm.md: train by hand, without any platform; then load the model."""
+    """docs/reference-algorithm.md: train by hand, without any platform; then load the model, and serve it."""
     cifar10_files.write_binary_channel(tmp_path / "data" / "cifar10", training=1000, validation=500)
     page = (REPOSITORY / "docs" / "reference-algorithm.md").read_text(encoding="utf-8")
-    train, load = re.findall(r"```bash\n(.*?)```", page, flags=re.DOTALL)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    page = page.replace("-p 8080:", f"-p 127.0.0.1:{port}:").replace("localhost:8080", f"127.0.0.1:{port}")
+    page = page.replace("try-serving", f"try-serving-{port}")
+    (tmp_path / "cat.png").write_bytes(cifar10_files.png(cifar10_files.made_up_images(1)[0][0]))
 
-    trained, loaded = (
+    trained, loaded, served = (
         subprocess.run(["bash", "-ec", block], cwd=tmp_path, capture_output=True, text=True, check=False)
-        for block in (train, load)
+        for block in re.findall(r"```bash\n(.*?)```", page, flags=re.DOTALL)
     )
 
     assert 0 == trained.returncode, trained.stderr
     assert "[Epoch 1] validation: accuracy=" in trained.stdout
     assert loaded.stdout.startswith("ModelDescription(network='resnet8_narrow_v2'"), loaded.stderr
+    assert '{"predictions": [{"predicted_label": "' in served.stdout, served.stderr
 
 
 def test_the_page_tells_all_hyperparameters_and_networks(job: Job) -> None:

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
@@ -32,6 +32,10 @@ class CommandLine:
             text=True,
             env=self._environment,
         )
+
+    def start_into(self, output: IO[bytes], *arguments: str) -> "subprocess.Popen[bytes]":
+        """Start a command whose standard output goes to a file, byte by byte."""
+        return subprocess.Popen([sys.executable, "-m", "tuner", *arguments], stdout=output, env=self._environment)
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end."""

@@ -3,9 +3,11 @@
 A subclass brings the fixtures `engine`, `image_of` (makes an image that runs a `Program`) and `run_labels`.
 """
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 
 from tuner.engine.fake_container import FakeContainer
 from tuner.engine.fake_container import Program as PythonProgram
-from tuner.engine.protocol import ContainerSpec, ContainerStatus, Engine, LogFrame, Mount, Stream
+from tuner.engine.protocol import Address, ContainerSpec, ContainerStatus, Engine, LogFrame, Mount, Stream
 from tuner.errors import ContainerNotFound, EngineRejected, ImageNotFound
 
 #: How long a container may take to do what a test waits for, in seconds.
@@ -124,18 +126,39 @@ def _long_line(run: FakeContainer) -> None:
 LONG_LINE = Program(script="head -c 40000 /dev/zero | tr '\\0' x; echo; printf end", python=_long_line)
 
 
+def _greets(run: FakeContainer) -> Iterator[None]:
+    listening = run.socket_of(8080)
+    listening.listen()
+    listening.setblocking(False)
+    while True:
+        try:
+            connection, _ = listening.accept()
+        except BlockingIOError:
+            yield
+            continue
+        with connection:
+            connection.sendall(b"hello\n")
+
+
+GREETS = Program(script="exec nc -ll -p 8080 -e echo hello", python=_greets)
+
+
 class EngineConformance:
     """The tests that every engine passes."""
 
     @pytest.fixture
-    def create(self, engine: Engine, image_of: ImageOf, run_labels: Mapping[str, str]) -> Callable[..., str]:
-        """Creates a container of a program and returns its id."""
+    def create(self, engine: Engine, image_of: ImageOf, run_labels: Mapping[str, str]) -> Iterator[Callable[..., str]]:
+        """Creates a container of a program and returns its id; removed after the test, which frees its ports."""
+        made: list[str] = []
 
         def create(program: Program, **settings: object) -> str:
             defaults = {"name": unique_name(), "arguments": ("train",), "environment": {}, "labels": run_labels}
-            return engine.create(ContainerSpec(image=image_of(program), **(defaults | settings)))  # type: ignore[arg-type]
+            made.append(engine.create(ContainerSpec(image=image_of(program), **(defaults | settings))))  # type: ignore[arg-type]
+            return made[-1]
 
-        return create
+        yield create
+        for container_id in made:
+            engine.remove(container_id)
 
     def test_a_container_goes_from_created_to_exited(self, engine: Engine, create: Callable[..., str]) -> None:
         """Its exit code is the program's, and the engine says when it started and ended."""
@@ -308,6 +331,44 @@ class EngineConformance:
 
         assert [(Stream.STDOUT, f"{greeting} void\n")] == lines(engine.frames(container_id, follow=False))
 
+    def test_a_published_port_is_reached_on_this_host(self, engine: Engine, create: Callable[..., str]) -> None:
+        """On the loopback, where the engine says, as soon as the program listens."""
+        container_id = create(GREETS, published_ports={8080: 0})
+        engine.start(container_id)
+        address = engine.address(container_id, 8080)
+        heard: list[bytes] = []
+        caller = threading.Thread(target=lambda: heard.append(greeting(address)))
+        caller.start()
+        eventually(lambda: engine.state(container_id).status is ContainerStatus.RUNNING and bool(heard))
+        caller.join()
+
+        assert ("127.0.0.1", [b"hello\n"]) == (address.host, heard)
+
+    def test_a_port_of_this_host_may_be_chosen_and_is_given_once(
+        self, engine: Engine, create: Callable[..., str]
+    ) -> None:
+        """A second container that wants it is refused at its start, and the text names the port."""
+        port = free_port()
+        first, second = (create(DEAF, published_ports={8080: port}) for _ in range(2))
+        engine.start(first)
+
+        with pytest.raises(EngineRejected, match=r"(?i)address already in use|port is already allocated"):
+            engine.start(second)
+        assert port == engine.address(first, 8080).port
+
+    def test_a_port_that_is_not_published_has_no_address(self, engine: Engine, create: Callable[..., str]) -> None:
+        """Nor has one of a container that does not run: not yet, or no longer."""
+        published = create(TALKS, published_ports={8080: 0})
+        with pytest.raises(EngineRejected, match="8080"):
+            engine.address(published, 8080)
+        run(engine, published)
+        other = create(DEAF)
+        engine.start(other)
+
+        for container_id in (published, other):
+            with pytest.raises(EngineRejected, match="8080"):
+                engine.address(container_id, 8080)
+
     def test_an_unknown_image_is_not_found(self, engine: Engine, run_labels: Mapping[str, str]) -> None:
         """Asking for it, and creating from it, both name the image."""
         reference = "algodock-test/no-such-image:1"
@@ -325,6 +386,7 @@ class EngineConformance:
         for ask in (
             lambda: engine.start(name),
             lambda: engine.state(name),
+            lambda: engine.address(name, 8080),
             lambda: engine.signal(name, "SIGTERM"),
             lambda: list(engine.frames(name, follow=False)),
             lambda: list(engine.frames(name, follow=True)),
@@ -352,6 +414,25 @@ class EngineConformance:
     def test_asking_for_no_gpu_is_always_granted(self, engine: Engine, image_of: ImageOf) -> None:
         """The check with no ids asks for nothing."""
         engine.check_gpus(image_of(TALKS), ())
+
+
+def greeting(address: Address) -> bytes:
+    """What a program says to whoever connects to it; waits until one listens."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while time.monotonic() < deadline:
+        with suppress(OSError), socket.create_connection((address.host, address.port), timeout=5) as connection:
+            if heard := connection.recv(100):
+                return heard
+        time.sleep(0.01)
+    return b""
+
+
+def free_port() -> int:
+    """A port of this host that nobody has now."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+    return port
 
 
 def unique_name() -> str:

@@ -22,7 +22,7 @@ class ExitCode(IntEnum):
 #: What `--help` says of each.
 MEANINGS = {
     ExitCode.DONE: "done as asked; a job that was waited for is Completed",
-    ExitCode.JOB_FAILED: "the job ended Failed, or there is no result yet",
+    ExitCode.JOB_FAILED: "the job ended Failed, there is no result yet, or the image checked breaks a must",
     ExitCode.BAD_INPUT: "bad input: usage, a job file, a request that AWS would refuse, an unknown job",
     ExitCode.MACHINE: "the machine: no container engine, no image, no GPU, a full disk, an unreadable home",
     ExitCode.JOB_STOPPED: "the job ended Stopped",

@@ -18,8 +18,8 @@ def _bytes(_ctx: click.Context, _param: click.Parameter, value: str | None) -> i
         raise click.BadParameter(str(error)) from error
 
 
-def machine_options(function: _Function) -> _Function:
-    """What one run may take of this machine, over what the profile says."""
+def limit_options(function: _Function) -> _Function:
+    """What each container may take of this machine, over what the profile says."""
     for decorator in (
         click.option(
             "--shm", "shm_bytes", metavar="SIZE", callback=_bytes, help="Shared memory of each container, such as 2g."
@@ -34,6 +34,15 @@ def machine_options(function: _Function) -> _Function:
         click.option(
             "--cpus", type=click.FloatRange(min=0, min_open=True), help="CPUs of each container, such as 1.5."
         ),
+    ):
+        function = decorator(function)
+    return function
+
+
+def machine_options(function: _Function) -> _Function:
+    """What one run of jobs may take of this machine, over what the profile says."""
+    for decorator in (
+        limit_options,
         click.option(
             "--gpus-per-job",
             "gpus_per_training_job",

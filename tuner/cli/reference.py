@@ -22,7 +22,7 @@ _JSON = """
 ## JSON
 
 `--json` gives full precision, times in seconds since the epoch, and `null` for what is not there. `show`, `list`,
-`best` and `doctor` print one document. `tune` and `train` print JSON Lines, an object an event:
+`best` and `doctor` print one document. `tune`, `train` and `serve` print JSON Lines, an object an event:
 
 | `event` | of | members |
 | --- | --- | --- |
@@ -32,10 +32,13 @@ _JSON = """
 | `trial_ended` | tune | as above, and `status`, `secondary_status`, `failure_reason`, `seconds` |
 | `best` | tune | `trial`, `training_job`, `value`, `hyperparameters` |
 | `status` | train | `status`, `secondary_status` |
-| `log` | train | `line`: what the container printed |
+| `log` | train, serve | `line`: what the container printed |
 | `metric` | train | `metric`, `value`: the latest, `reported`: how many values so far |
-| `message` | both | `text`: something for people |
-| `summary` | both | the document of `show`; for tune also `csv` and `report`, the paths of the two files |
+| `in_service` | serve | `url`: where the container answers |
+| `unhealthy`, `healthy`, `stopping`, `killed` | serve | `text`: what happened |
+| `failed` | serve | `text`: why, `last_lines` of the log |
+| `message` | all | `text`: something for people |
+| `summary` | tune, train | the document of `show`; for tune also `csv` and `report`, the paths of the two files |
 
 Values that come faster than the command looks (twice a second) share one event.
 """

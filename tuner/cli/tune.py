@@ -18,6 +18,7 @@ from tuner.cli.snapshot import TuningSnapshot, read_tuning_job
 from tuner.cli.waiting import follow
 from tuner.dashboard.report import ReportFiles, write_report
 from tuner.errors import ResourceInUse
+from tuner.jobs.folder import JobFolder
 from tuner.requests import CREATE_TUNING_JOB, LoadedJob
 from tuner.store.sqlite_store import Store
 from tuner.submission import find_tuning_job, name_for_another_run, submit_tuning_job
@@ -137,6 +138,8 @@ def _finish(snapshot: TuningSnapshot, store: Store, machine: Machine, *, as_json
         details.print_file("Table:", files.csv)
         details.print_file("Picture:", files.html)
     click.echo(f"\n`algodock show {job.name}` shows this again; `algodock best {job.name}` the best trial.")
+    if snapshot.best is not None and JobFolder(profile.job_folder(snapshot.best.name)).model_artifact.exists():
+        click.echo(f"`algodock serve {job.name}` serves the best trial's model.")
 
 
 def _write_report(name: str, store: Store, machine: Machine) -> ReportFiles | None:

@@ -131,6 +131,7 @@ def _best(results: TuningResults, best: TrialResult) -> str:
     commands = [("Everything about it", f"algodock show {best.training_job}")]
     if best.model is not None:
         commands.insert(0, ("Unpack its model", f"tar -xzf {quote(str(best.model))}"))
+        commands.insert(0, ("Serve its model", f"algodock serve {best.training_job}"))
     lines = "".join(f"<p>{escape(what)}</p><pre><code>{escape(line)}</code></pre>" for what, line in commands)
     model = "" if best.model is not None else "<p class='note'>It left no model.</p>"
     so_far = " so far" if results.job.end_time is None else ""

@@ -9,7 +9,7 @@ from pathlib import Path
 from contracts.jobs import JobStatus, ObjectiveStatus
 from contracts.metrics import Objective
 from contracts.ranges import ParameterRange
-from tuner.jobs.folder import local_path
+from tuner.channels.addresses import local_path
 from tuner.store.records import TrainingJobRecord, TuningJobRecord, best_training_job
 from tuner.store.sqlite_store import Store
 

@@ -20,6 +20,7 @@ from tuner.engine import wire
 from tuner.engine.frames import demultiplex
 from tuner.engine.protocol import (
     PROBE_LABEL,
+    Address,
     ContainerSpec,
     ContainerState,
     ContainerSummary,
@@ -272,6 +273,14 @@ class DockerEngine:
         with self._api(f"container {container_id}") as api:
             return wire.container_state(api.inspect_container(container_id))
 
+    def address(self, container_id: str, port: int) -> Address:
+        """Where a published `port` of a running container is reached; raises ContainerNotFound, EngineRejected."""
+        with self._api(f"container {container_id}") as api:
+            address = wire.published_address(api.inspect_container(container_id), port)
+        if address is None:
+            raise EngineRejected(f"container {container_id}: no port {port} is published now")
+        return address
+
     def containers(self, labels: Mapping[str, str]) -> Sequence[ContainerSummary]:
         """All containers, running or not, that carry all of `labels`."""
         wanted = [f"{name}={value}" for name, value in labels.items()]
@@ -370,5 +379,5 @@ def _start_refusal(reason: str) -> EngineRejected:
         return EngineRejected(f"The container could not be started: {reason}")
     return EngineRejected(
         f'The image\'s entry point "{program["program"]}" cannot be run: {program["reason"]}. '
-        "An image without an ENTRYPOINT needs an executable called `train` on its PATH."
+        "An image without an ENTRYPOINT needs an executable of that name on its PATH."
     )

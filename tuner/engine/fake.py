@@ -24,6 +24,7 @@ from threading import Condition
 
 from tuner.engine.fake_container import FakeContainer, Program
 from tuner.engine.protocol import (
+    Address,
     ContainerSpec,
     ContainerState,
     ContainerStatus,
@@ -56,6 +57,8 @@ class FakeImage:
     user: str = ""
     size_bytes: int = 1_000_000
     labels: Mapping[str, str] | None = None
+    architecture: str = "amd64"
+    environment: Mapping[str, str] | None = None
 
 
 class FakeEngine:
@@ -160,8 +163,9 @@ class FakeEngine:
             entry_point=tuple(known.entry_point),
             command=tuple(known.command),
             user=known.user,
-            architecture="amd64",
+            architecture=known.architecture,
             labels=dict(known.labels or {}),
+            environment=dict(known.environment or {}),
         )
 
     def pull(self, reference: str, progress: PullProgress) -> ImageFacts:
@@ -207,6 +211,11 @@ class FakeEngine:
             words = (*(one.spec.entry_point or ()), *(one.spec.arguments or ()), "train")
             one.error = f'exec: "{words[0]}": executable file not found in $PATH'
             raise EngineRejected(f'The image\'s entry point "{words[0]}" cannot be run: not found in $PATH.')
+        try:
+            one.publish()
+        except OSError as error:
+            one.error = str(error)
+            raise EngineRejected(f"The container could not be started: {error}") from error
         one.start()
 
     def state(self, container_id: str) -> ContainerState:
@@ -216,6 +225,14 @@ class FakeEngine:
         if self.auto_advance:
             one.advance()
         return one.state()
+
+    def address(self, container_id: str, port: int) -> Address:
+        """Where a published `port` of a running container is reached; raises ContainerNotFound, EngineRejected."""
+        self._enter("address")
+        address = self.container(container_id).address(port)
+        if address is None:
+            raise EngineRejected(f"container {container_id}: no port {port} is published now")
+        return address
 
     def containers(self, labels: Mapping[str, str]) -> Sequence[ContainerSummary]:
         """All containers, running or not, that carry all of `labels`."""

@@ -1,14 +1,15 @@
 """A container of the fake engine, as its program sees it and as the engine sees it."""
 
 import json
+import socket
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from threading import Condition, Lock
 
-from tuner.engine.protocol import ContainerSpec, ContainerState, ContainerStatus, LogFrame, Stream
-from tuner.engine.wire import NO_DEVICES, VISIBLE_DEVICES
+from tuner.engine.protocol import Address, ContainerSpec, ContainerState, ContainerStatus, LogFrame, Stream
+from tuner.engine.wire import LOOPBACK, NO_DEVICES, VISIBLE_DEVICES
 
 #: What a container runs: a plain function runs at once when the container starts and returns the exit code (None: 0). A
 #: generator function stands still at each yield, in which the container is running, and returns the exit code likewise.
@@ -25,8 +26,8 @@ _KILLED = 137
 class FakeContainer:
     """A container and the world in it.
 
-    A program uses `print`, `write`, `hyperparameters`, `environment`, `on_signal`, `write_model` and `fail`. A test
-    looks at `spec`, `signals` and `frames`.
+    A program uses `print`, `write`, `hyperparameters`, `environment`, `on_signal`, `write_model`, `fail` and
+    `socket_of`. A test looks at `spec`, `signals` and `frames`.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class FakeContainer:
         self._started_at: float | None = None
         self._finished_at: float | None = None
         self._exit_code: int | None = None
+        self._sockets: dict[int, socket.socket] = {}
         self._oom_killed = False
 
     # What a program does.
@@ -113,7 +115,31 @@ class FakeContainer:
         """Let `action` answer a signal. Without one a signal is ignored, as Linux does for PID 1; SIGKILL ends it."""
         self._actions[signal_name] = action
 
+    def socket_of(self, port: int) -> socket.socket:
+        """The real socket on this host that stands for a published `port`: bound; it is the program's to listen on it.
+
+        It is closed when the container ends. Raises KeyError where the port is not published.
+        """
+        return self._sockets[port]
+
     # What the engine does.
+
+    def publish(self) -> None:
+        """Take a port of this host for each published one; until the program listens, connections are refused.
+
+        Raises OSError where a port is taken.
+        """
+        with self._changed:
+            if self._started_at is None:
+                for port, host_port in self.spec.published_ports.items():
+                    self._sockets[port] = self._bound(host_port)
+
+    def address(self, port: int) -> Address | None:
+        """Where a published `port` is reached while the container runs."""
+        with self._changed:
+            if port not in self._sockets:
+                return None
+            return Address(host=LOOPBACK, port=self._sockets[port].getsockname()[1])
 
     def state(self) -> ContainerState:
         """What the engine says of the container."""
@@ -190,9 +216,25 @@ class FakeContainer:
             self._unfinished = dict.fromkeys(self._unfinished, b"")
             self._exit_code, self._oom_killed = exit_code, oom_killed
             self._finished_at = self._clock()
+            self._close_sockets()
             self._changed.notify_all()
 
     # Inside.
+
+    def _bound(self, host_port: int) -> socket.socket:
+        bound = socket.socket()
+        try:
+            bound.bind((LOOPBACK, host_port))
+        except OSError:
+            bound.close()
+            self._close_sockets()
+            raise
+        return bound
+
+    def _close_sockets(self) -> None:
+        for bound in self._sockets.values():
+            bound.close()
+        self._sockets.clear()
 
     def _crash(self) -> None:
         self.write_output(traceback.format_exc().encode(), stream=Stream.STDERR)

@@ -6,7 +6,7 @@ An engine may be used from several threads at once: one reads a container's log 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +17,8 @@ HOME_LABEL = "algodock.home"
 JOB_LABEL = "algodock.training-job"
 #: The label with the host's name within its job (``algo-1``).
 HOST_LABEL = "algodock.host"
+#: The label with the endpoint's name, of a container that serves a model.
+ENDPOINT_LABEL = "algodock.endpoint"
 #: The label of the short-lived container of `Engine.check_gpus`; it belongs to no home.
 PROBE_LABEL = "algodock.gpu-probe"
 
@@ -56,7 +58,8 @@ class ContainerSpec:
 
     `entry_point` and `arguments` of None keep the image's own. `gpu_ids` are the UUIDs (or indices) handed to the
     container; with none it gets ``NVIDIA_VISIBLE_DEVICES=void``, so that an image built on CUDA does not grab a GPU.
-    `memory_bytes`, `cpus`, `shm_bytes` of None leave the engine's default.
+    `memory_bytes`, `cpus`, `shm_bytes` of None leave the engine's default. `published_ports` makes TCP ports of the
+    container, the keys, reachable on this host's loopback only; the values are ports of this host, 0 for any free one.
     """
 
     name: str
@@ -73,6 +76,18 @@ class ContainerSpec:
     cpus: float | None = None
     shm_bytes: int | None = None
     pids_limit: int = 4096
+    published_ports: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Address:
+    """Where on this host a published port of a container is reached."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
 
 
 class ContainerStatus(StrEnum):
@@ -111,7 +126,10 @@ class ContainerSummary:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImageFacts:
-    """What the engine says of an image. `size_bytes` is its size unpacked; `digest` its content-addressed id."""
+    """What the engine says of an image.
+
+    `size_bytes` is its size unpacked; `digest` its content-addressed id; `environment` the variables that it sets.
+    """
 
     digest: str
     size_bytes: int
@@ -120,6 +138,8 @@ class ImageFacts:
     user: str
     architecture: str
     labels: Mapping[str, str]
+    operating_system: str = "linux"
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -170,12 +190,19 @@ class Engine(Protocol):
         """Start a created container.
 
         Raises GpuUnavailable where the engine cannot hand out its GPUs, EngineRejected where the entry point cannot be
-        run, ContainerNotFound. The created container stays: the caller removes it.
+        run or a port of this host is taken, ContainerNotFound. The created container stays: the caller removes it.
         """
         ...
 
     def state(self, container_id: str) -> ContainerState:
         """Where the container is in its life; raises ContainerNotFound."""
+        ...
+
+    def address(self, container_id: str, port: int) -> Address:
+        """Where a published `port` of a running container is reached.
+
+        Raises ContainerNotFound, and EngineRejected where the port is not published or the container does not run.
+        """
         ...
 
     def containers(self, labels: Mapping[str, str]) -> Sequence[ContainerSummary]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tuner.engine.protocol import (
+    Address,
     ContainerSpec,
     ContainerState,
     ContainerStatus,
@@ -21,6 +22,9 @@ from tuner.engine.protocol import (
 VISIBLE_DEVICES = "NVIDIA_VISIBLE_DEVICES"
 #: Its value for no GPU at all.
 NO_DEVICES = "void"
+
+#: Where published ports are reached: from this host only, for what a container serves is nobody else's.
+LOOPBACK = "127.0.0.1"
 
 #: Each key that the daemon would otherwise fill in from its own defaults for this driver: its rotation would throw away
 #: lines that were not read yet, its non-blocking mode would drop them. "No limit" cannot be said, only a large one.
@@ -57,6 +61,8 @@ def container_request(spec: ContainerSpec, *, log_driver: str = "json-file") -> 
         body["Cmd"] = list(spec.arguments)
     if spec.hostname is not None:
         body["Hostname"] = spec.hostname
+    if spec.published_ports:
+        body["ExposedPorts"] = {_tcp(port): {} for port in spec.published_ports}
     return body
 
 
@@ -82,6 +88,11 @@ def _host_config(spec: ContainerSpec, log_driver: str) -> dict[str, Any]:
         settings["DeviceRequests"] = [{"DeviceIDs": list(spec.gpu_ids), "Capabilities": [["gpu"]]}]
     if not spec.network:
         settings["NetworkMode"] = "none"
+    if spec.published_ports:
+        settings["PortBindings"] = {
+            _tcp(port): [{"HostIp": LOOPBACK, "HostPort": str(host_port or "")}]
+            for port, host_port in spec.published_ports.items()
+        }
     if spec.memory_bytes is not None:
         settings["Memory"] = settings["MemorySwap"] = spec.memory_bytes  # equal: no swap on top
     if spec.cpus is not None:
@@ -109,6 +120,18 @@ def _status(name: str) -> ContainerStatus:
     return _STATUSES.get(name, ContainerStatus.EXITED)  # exited, removing, dead
 
 
+def published_address(inspected: Mapping[str, Any], port: int) -> Address | None:
+    """Where `port` of a container is reached; None where it is not published, or the container does not run."""
+    bindings = (inspected.get("NetworkSettings") or {}).get("Ports") or {}
+    for binding in bindings.get(_tcp(port)) or ():
+        return Address(host=binding["HostIp"], port=int(binding["HostPort"]))
+    return None
+
+
+def _tcp(port: int) -> str:
+    return f"{port}/tcp"
+
+
 def container_summary(listed: Mapping[str, Any]) -> ContainerSummary:
     """One container of a listing."""
     names = listed.get("Names") or [""]
@@ -131,6 +154,8 @@ def image_facts(inspected: Mapping[str, Any]) -> ImageFacts:
         user=config.get("User") or "",
         architecture=inspected.get("Architecture") or "",
         labels=dict(config.get("Labels") or {}),
+        operating_system=inspected.get("Os") or "",
+        environment=dict(entry.partition("=")[::2] for entry in config.get("Env") or ()),
     )
 
 

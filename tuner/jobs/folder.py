@@ -4,13 +4,14 @@ import json
 import shutil
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from contracts.channels import format_input_data_config
 from contracts.jobs import TrainingJobSpec
 from contracts.paths import OptMlLayout
 from contracts.resources import ResourceConfig, format_resource_config
+from tuner.channels.addresses import is_local, local_path
 from tuner.engine.protocol import Mount
+from tuner.jobs.channel_staging import stage_channel
 
 #: Folders that the container writes to. Images that do not run as root must be able to.
 _WRITABLE = 0o777
@@ -28,6 +29,11 @@ class JobFolder:
         return self.root / "logs" / f"{host}.log"
 
     @property
+    def feeds(self) -> Path:
+        """Where it is remembered how far each Pipe channel has been fed."""
+        return self.root / "feeds"
+
+    @property
     def model_artifact(self) -> Path:
         """The archive of ``/opt/ml/model``."""
         return self.root / "output" / "model.tar.gz"
@@ -38,21 +44,17 @@ class JobFolder:
         return self.root / "output" / "output.tar.gz"
 
 
-def local_path(uri: str) -> Path:
-    """The path that a ``file://`` address names."""
-    return Path(unquote(uri.removeprefix("file://")))
-
-
 def stage(spec: TrainingJobSpec, folder: JobFolder) -> list[Mount]:
     """Write what the container will find under ``/opt/ml``; return how it is mounted.
 
     A folder left over from a start that did not finish is written anew. Sub-folders are mounted one by one, so that
     scripts that an image brings in ``/opt/ml/code`` stay visible. What the user's ``file://`` channels hold is
-    mounted as it is, read-only: nothing is copied.
+    mounted as it is, read-only: nothing is copied. Raises ChannelError, OSError.
     """
     layout = folder.opt_ml
-    if layout.root.exists():
-        shutil.rmtree(layout.root)
+    for left_over in (layout.root, folder.feeds):
+        if left_over.exists():
+            shutil.rmtree(left_over)
     for path in (layout.config, layout.data):
         path.mkdir(parents=True)
     for path in (layout.model, layout.output, layout.output_data):
@@ -69,13 +71,7 @@ def stage(spec: TrainingJobSpec, folder: JobFolder) -> list[Mount]:
         Mount(source=layout.output, target=str(inside.output)),
     ]
     for channel in spec.channels:
-        layout.channel(channel.name).mkdir()  # where the engine puts the mount, inside a read-only one
-        source = local_path(channel.uri)
-        target = inside.channel(channel.name)
-        if source.is_file():
-            (layout.channel(channel.name) / source.name).touch()
-            target /= source.name
-        mounts.append(Mount(source=source, target=str(target), read_only=True))
+        mounts += stage_channel(channel, layout)
     if spec.checkpoint_path is not None:
         checkpoints = _checkpoint_folder(spec, folder)
         layout.checkpoint_config.write_text(_json_object({"LocalPath": spec.checkpoint_path}), encoding="utf-8")
@@ -85,7 +81,7 @@ def stage(spec: TrainingJobSpec, folder: JobFolder) -> list[Mount]:
 
 def _checkpoint_folder(spec: TrainingJobSpec, folder: JobFolder) -> Path:
     """Where checkpoints are kept: under CheckpointConfig.S3Uri when that is a folder of this host, else in the job."""
-    if spec.checkpoint_uri is not None and spec.checkpoint_uri.startswith("file://"):
+    if spec.checkpoint_uri is not None and is_local(spec.checkpoint_uri):
         path = local_path(spec.checkpoint_uri)
     else:
         path = folder.root / "checkpoints"

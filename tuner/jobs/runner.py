@@ -5,7 +5,6 @@ it reads the store, looks for the job's container, and adopts it. An outcome is 
 order: a stop that was asked for, the exit code, the failure file. Log text never decides one.
 """
 
-import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -14,6 +13,8 @@ from pathlib import Path
 
 from contracts.jobs import SecondaryStatus, StopReason
 from contracts.outcome import TRAINING_STOP_GRACE_SECONDS, algorithm_error
+from tuner.channels.addresses import is_local, local_path
+from tuner.channels.feeds import ChannelFeeds, remove_fifos
 from tuner.engine.protocol import (
     HOME_LABEL,
     HOST_LABEL,
@@ -23,10 +24,11 @@ from tuner.engine.protocol import (
     ContainerStatus,
     Engine,
 )
-from tuner.errors import ContainerNotFound, EngineRejected
+from tuner.errors import ChannelError, ContainerNotFound, EngineRejected
 from tuner.jobs.artifacts import archive, deliver, read_failure
-from tuner.jobs.folder import JobFolder, local_path, stage
+from tuner.jobs.folder import JobFolder, stage
 from tuner.jobs.log_intake import LogIntake
+from tuner.jobs.platform import PLATFORM_ENVIRONMENT, container_name
 from tuner.profile import HostProfile
 from tuner.store.records import TrainingJobRecord
 from tuner.store.sqlite_store import Store
@@ -45,6 +47,7 @@ class _Attached:
     """
 
     intake: LogIntake
+    feeds: ChannelFeeds
     checked: float = 0.0
     signalled: float | None = None
     killed: bool = False
@@ -87,10 +90,16 @@ class JobRunner:
         else:
             self._adopt(job)
 
+    def finish_epochs(self) -> bool:
+        """Begin no further epoch of a Pipe channel; return whether a container is still reading one."""
+        reading = [attached.feeds.finish_epochs() for attached in self._attached.values()]  # each has to be told
+        return any(reading)
+
     def close(self) -> None:
         """Stop following; containers go on."""
         for attached in self._attached.values():
             attached.intake.close()
+            attached.feeds.close()
         self._attached.clear()
 
     # From Pending to Training
@@ -111,7 +120,7 @@ class JobRunner:
         self._remove_containers(job.name)
         try:
             container_id = self._engine.create(self._container_spec(job))
-        except (EngineRejected, OSError) as error:
+        except (EngineRejected, ChannelError, OSError) as error:
             self._end(job, SecondaryStatus.FAILED, failure_reason=f"ClientError: {error}")
             return
         self._store.record_container(job.name, container_id)
@@ -133,21 +142,20 @@ class JobRunner:
         arguments = spec.arguments
         if arguments is None and spec.entry_point is None:
             arguments = ("train",)
-        home = str(self._profile.home)
         return ContainerSpec(
-            name=f"algodock-{hashlib.sha256(home.encode()).hexdigest()[:8]}-{job.name}-{HOST}",
+            name=container_name(self._profile.home, job.name, HOST),
             image=spec.image,
             entry_point=spec.entry_point,
             arguments=arguments,
             environment={
                 "TRAINING_JOB_NAME": job.name,
                 "TRAINING_JOB_ARN": f"arn:aws:sagemaker:local:000000000000:training-job/{job.name.lower()}",
-                "AWS_REGION": "local",
+                **PLATFORM_ENVIRONMENT,
                 "SAGEMAKER_METRICS_DIRECTORY": "/opt/ml/output/metrics/sagemaker",
                 **spec.environment,
             },
             mounts=mounts,
-            labels={HOME_LABEL: home, JOB_LABEL: job.name, HOST_LABEL: HOST},
+            labels={HOME_LABEL: str(self._profile.home), JOB_LABEL: job.name, HOST_LABEL: HOST},
             gpu_ids=self._store.leased_gpus(job.name),
             network=not spec.network_isolation,
             memory_bytes=self._profile.memory_bytes,
@@ -198,7 +206,11 @@ class JobRunner:
             log_file=self._folder(job.name).log(HOST),
             activity=self.activity,
         )
-        self._attached[job.name] = _Attached(intake=intake)
+        folder = self._folder(job.name)
+        feeds = ChannelFeeds(job.spec.channels, folder.opt_ml, folder.feeds, self.activity)
+        if job.stop_reason is None:
+            feeds.start()
+        self._attached[job.name] = _Attached(intake=intake, feeds=feeds)
 
     def _watch(self, job: TrainingJobRecord, attached: _Attached) -> None:
         now = self._clock()
@@ -211,6 +223,10 @@ class JobRunner:
             job = self._store.training_job(job.name)
         if job.stop_reason is not None:
             self._press_stop(job, attached, now)
+        elif attached.feeds.problem is not None and not attached.killed:
+            assert job.container_id is not None
+            attached.killed = True
+            self._signal(job.container_id, "SIGKILL")  # it waits for the rest of an epoch, or has read a torn one
         attached.intake.take_in()
         if attached.intake.stream_has_ended or now - attached.checked >= _STATE_SECONDS:
             attached.checked = now
@@ -249,6 +265,10 @@ class JobRunner:
         elif state.status is ContainerStatus.EXITED:
             attached.intake.take_in_rest()
             self._detach(job.name)
+            if job.stop_reason is None and attached.feeds.problem is not None:
+                self._remove_containers(job.name)
+                self._end(job, SecondaryStatus.FAILED, failure_reason=attached.feeds.problem)
+                return
             self._record_exit(job, state)
             self._finish(self._store.training_job(job.name))
         elif attached.intake.stream_has_ended:
@@ -311,6 +331,7 @@ class JobRunner:
             message=message or failure_reason,
             failure_reason=failure_reason,
         )
+        remove_fifos(self._folder(job.name).opt_ml)
         self.activity.set()
 
     def _state(self, container_id: str | None) -> ContainerState | None:
@@ -322,7 +343,9 @@ class JobRunner:
             return None
 
     def _detach(self, name: str) -> None:
-        self._attached.pop(name).intake.close()
+        attached = self._attached.pop(name)
+        attached.intake.close()
+        attached.feeds.close()
 
     def _remove_containers(self, name: str) -> None:
         """Remove every container of a job, also one that was created in the instant before a crash."""
@@ -336,4 +359,4 @@ class JobRunner:
 def _wanted_folder(job: TrainingJobRecord) -> Path | None:
     """Where the job's OutputDataConfig wants its archives, in the service's layout; None where not on this host."""
     uri = job.spec.output_uri
-    return None if uri is None or not uri.startswith("file://") else local_path(uri) / job.name / "output"
+    return None if uri is None or not is_local(uri) else local_path(uri) / job.name / "output"

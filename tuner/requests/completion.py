@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import unquote
 
 from contracts.jobs import DEFAULT_MAX_RUNTIME_SECONDS
 from tuner.errors import RequestPath
@@ -132,11 +131,6 @@ def _without_dots(path: str) -> str:
         else:
             steps.append(step)
     return "/" + "/".join(steps)
-
-
-def local_folder(uri: str) -> Path:
-    """The path that an absolute ``file://`` address names; ``%20`` in it is a space."""
-    return Path(unquote(uri.removeprefix("file://")))
 
 
 def missing_for_cloud(operation: str, request: Mapping[str, Any]) -> list[tuple[RequestPath, str]]:

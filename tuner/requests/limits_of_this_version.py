@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from contracts.channels import SourceType
 from tuner.errors import RequestPath, Violation, ViolationKind
 from tuner.requests.completion import CREATE_TUNING_JOB
 from tuner.requests.node import Node
@@ -87,9 +88,11 @@ _JOB = (
     _taken("CheckpointConfig", "CheckpointConfig", "S3Uri LocalPath"),
 )
 _CHANNEL = (
-    _taken("", "Channel", "ChannelName DataSource ContentType InputMode"),
+    _taken(
+        "", "Channel", "ChannelName DataSource ContentType InputMode CompressionType RecordWrapperType ShuffleConfig"
+    ),
     _taken("DataSource", "DataSource", "S3DataSource"),
-    _taken("DataSource S3DataSource", "S3DataSource", "S3DataType S3Uri S3DataDistributionType"),
+    _taken("DataSource S3DataSource", "S3DataSource", "S3DataType S3Uri S3DataDistributionType AttributeNames"),
 )
 
 #: What to do instead, by member; the others are just not in this version.
@@ -109,8 +112,6 @@ _WHY: Mapping[str, str] = {
     "SessionChainingConfig": _CLOUD,
     "ServerlessJobConfig": _CLOUD,
     "ModelPackageConfig": _CLOUD,
-    "RecordWrapperType": f"{_LATER}: RecordIO wraps the records of Pipe mode",
-    "CompressionType": f"{_LATER}: Gzip is for Pipe mode",
     "FileSystemDataSource": f"{_LATER}: mount the file system here, and name its folder with file://",
     "DatasetSource": _CLOUD,
     "ModelAccessConfig": _CLOUD,
@@ -145,17 +146,15 @@ def _others(node: Node, *structures: _Taken) -> _Found:
 
 def _of_tuning(tuning: Node) -> _Found:
     config = tuning.member("HyperParameterTuningJobConfig")
-    if (strategy := config.text("Strategy")) in {"Bayesian", "Hyperband"}:
-        yield config.at("Strategy"), f"Strategy {strategy} {_LATER}: use Random or Grid"
+    if config.text("Strategy") == "Hyperband":
+        yield config.at("Strategy"), f"Strategy Hyperband {_LATER}: use Bayesian, Random or Grid"
     if config.text("TrainingJobEarlyStoppingType") == "Auto":
         yield config.at("TrainingJobEarlyStoppingType"), f"early stopping {_LATER}: use Off"
 
 
 def _of_job(job: Node) -> _Found:
     yield from _others(job, *_JOB)
-    algorithm, resources = job.member("AlgorithmSpecification"), job.member("ResourceConfig")
-    if algorithm.text("TrainingInputMode") == "Pipe":
-        yield algorithm.at("TrainingInputMode"), f"Pipe mode {_LATER}: use File or FastFile"
+    resources = job.member("ResourceConfig")
     if (resources.integer("InstanceCount") or 1) > 1:
         yield resources.at("InstanceCount"), f"a job on more than one host {_LATER}: use InstanceCount 1"
     profiler = job.member("ProfilerConfig")
@@ -174,13 +173,14 @@ def _of_job(job: Node) -> _Found:
 
 def _of_channel(channel: Node) -> _Found:
     yield from _others(channel, *_CHANNEL)
-    if channel.text("InputMode") == "Pipe":
-        yield channel.at("InputMode"), f"Pipe mode {_LATER}: use File or FastFile"
     source = channel.member("DataSource", "S3DataSource")
     if _is_remote(source.text("S3Uri")):
         yield source.at("S3Uri"), f"reading from {source.text('S3Uri')} {_LATER}: copy the data here and use file://"
-    if (kind := source.text("S3DataType")) not in {None, "S3Prefix"}:
+    if (kind := source.text("S3DataType")) not in {None, *SourceType}:
         yield source.at("S3DataType"), f"S3DataType {kind} {_LATER}: use S3Prefix"
+    if kind == "AugmentedManifestFile" and channel.text("CompressionType") == "Gzip":
+        # Not said anywhere: whether the manifest is packed, or what it refers to.
+        yield channel.at("CompressionType"), f"Gzip with an AugmentedManifestFile {_LATER}: unpack the objects"
 
 
 def _is_remote(uri: str | None) -> bool:

@@ -21,6 +21,7 @@ from contracts.ranges import (
     parameter_ranges_from_request,
 )
 from tuner.errors import RequestPath, Violation, ViolationKind
+from tuner.requests.channel_rules import CHANNEL_RULES
 from tuner.requests.completion import CREATE_TUNING_JOB
 from tuner.requests.node import Node
 
@@ -94,26 +95,6 @@ def regex_problem(pattern: str) -> str | None:
     if groups == 0:
         return f"has no group to capture the value: put the number in parentheses, as in loss=([0-9.]+), not {pattern}"
     return None
-
-
-def _channel_names_differ(job: Node) -> _Found:
-    names: set[str] = set()
-    for channel in job.member("InputDataConfig").items():
-        name = channel.text("ChannelName")
-        if name is not None and name in names:
-            yield _refused(channel.at("ChannelName"), f"there is another channel named {name!r}")
-        names.add(name or "")
-
-
-def _channels_have_one_source(job: Node) -> _Found:
-    for channel in job.member("InputDataConfig").items():
-        source = channel.member("DataSource")
-        if isinstance(source.value, dict) and len(source.value) != 1:
-            yield _refused(source.path, "a channel has exactly one data source, such as S3DataSource")
-        # Model: CompressionType is for Pipe mode; a File channel would be handed over compressed.
-        mode = channel.text("InputMode") or job.member("AlgorithmSpecification").text("TrainingInputMode")
-        if channel.text("CompressionType") == "Gzip" and mode != "Pipe":
-            yield _refused(channel.at("CompressionType"), "Gzip is for channels in Pipe mode only")
 
 
 def _resources_are_whole(job: Node) -> _Found:
@@ -344,8 +325,7 @@ def _parsed_ranges(tuning: Node) -> Iterator[tuple[ParameterRange | None, str | 
 _JOB_RULES = (
     _image_is_named,
     _metrics_find_numbers,
-    _channel_names_differ,
-    _channels_have_one_source,
+    *CHANNEL_RULES,
     _resources_are_whole,
     _the_kernel_takes_every_text,
 )

@@ -72,7 +72,8 @@ class HyperparameterTuner:
     """A search for the hyperparameters with which an estimator's objective metric is best.
 
     The arguments are those of the official SDK's class of this name. `metric_definitions` of None are those of the
-    estimator. `strategy` is ``Random`` or ``Grid``; with Grid, leave `max_jobs` out: the ranges say how many there are.
+    estimator. `strategy` is ``Bayesian``, ``Random`` or ``Grid``; with Grid, leave `max_jobs` out: the ranges say how
+    many there are.
     The same `random_seed` gives the same trials.
     """
 
@@ -82,7 +83,7 @@ class HyperparameterTuner:
         objective_metric_name: str,
         hyperparameter_ranges: Mapping[str, ParameterRange],
         metric_definitions: Sequence[Mapping[str, str]] | None = None,
-        strategy: str = "Random",
+        strategy: str = "Bayesian",
         objective_type: str = "Maximize",
         max_jobs: int | None = None,
         max_parallel_jobs: int = 1,

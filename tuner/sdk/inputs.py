@@ -1,6 +1,7 @@
 """The data of a job, in the words of the official SDK: channels, and what `fit` takes as such."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,18 @@ from typing import Any
 DEFAULT_CHANNEL = "training"
 
 
+@dataclass(frozen=True, slots=True)
+class ShuffleConfig:
+    """The seed from which the order of a channel's objects follows, another in each epoch of Pipe mode."""
+
+    seed: int
+
+
 class TrainingInput:
-    """One channel. `s3_data` is where its files are: ``file://FOLDER`` (or ``s3://`` in the cloud)."""
+    """One channel. `s3_data` is where its files are: ``file://FOLDER`` (or ``s3://`` in the cloud).
+
+    `attribute_names` are those of an augmented manifest, in the order in which they are wanted.
+    """
 
     def __init__(  # noqa: PLR0917 - the official SDK's order
         self,
@@ -21,15 +32,20 @@ class TrainingInput:
         s3_data_type: str = "S3Prefix",
         *,
         input_mode: str | None = None,
+        attribute_names: Sequence[str] | None = None,
+        shuffle_config: ShuffleConfig | None = None,
     ) -> None:
         source: dict[str, Any] = {"S3DataType": s3_data_type, "S3Uri": _uri(s3_data)}
         if distribution is not None:
             source["S3DataDistributionType"] = distribution
+        if attribute_names is not None:
+            source["AttributeNames"] = list(attribute_names)
         optional = {
             "CompressionType": compression,
             "ContentType": content_type,
             "RecordWrapperType": record_wrapping,
             "InputMode": input_mode,
+            "ShuffleConfig": None if shuffle_config is None else {"Seed": shuffle_config.seed},
         }
         #: The channel as the API has it, without its name.
         self.config: dict[str, Any] = {

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from contracts.metrics import ObjectiveType
 from tuner.errors import NotSupported
 from tuner.search.grid_search import GridSearch
 from tuner.search.random_search import RandomSearch
@@ -28,15 +29,19 @@ class Strategy(Protocol):
         ...
 
 
-def make_strategy(name: str) -> Strategy:
+def make_strategy(name: str, objective_type: ObjectiveType) -> Strategy:
     """The strategy called `name` in the API; raises NotSupported for one that this version does not have."""
     match name:
+        case "Bayesian":
+            from tuner.search.bayesian_search import BayesianSearch  # noqa: PLC0415 - scipy takes a third of a second
+
+            return BayesianSearch(objective_type)
         case "Random":
             return RandomSearch()
         case "Grid":
             return GridSearch()
         case _:
-            raise NotSupported(f"Strategy {name} is not in this version; there are Random and Grid")
+            raise NotSupported(f"Strategy {name} is not in this version; there are Bayesian, Random and Grid")
 
 
 def trial_generator(seed: int, index: int) -> np.random.Generator:

@@ -81,6 +81,7 @@ class Worker:
                     ask_stop()
                 self.step()
                 if has_ended():
+                    self._finish_epochs(interruptions)
                     return
                 self._wait()
         finally:
@@ -110,6 +111,25 @@ class Worker:
             self._controller.close()
             self._controller = None
         self._lock.release()
+
+    def _finish_epochs(self, interruptions: Interruptions) -> None:
+        """Feed the Pipe channels of other jobs to the end of their epochs: a later process cannot go on in the middle.
+
+        An interruption that comes meanwhile ends it.
+        """
+        self._begins = False
+        stop_asked = interruptions.stop_asked
+        has_said = False
+        while self._controller is not None and self._controller.finish_epochs():
+            if interruptions.detach_asked or interruptions.stop_asked != stop_asked:
+                return
+            if not has_said:
+                self._say(
+                    "Feeding the Pipe channels of other jobs to the end of their epochs. Ctrl-C lets those jobs fail."
+                )
+            has_said = True
+            self.step()
+            self._wait()
 
     def _take_over(self) -> bool:
         try:

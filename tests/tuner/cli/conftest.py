@@ -2,13 +2,14 @@
 
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from commands_in_process import Outcome, Run
+from serving_programs import Server
 
 from tuner.cli.machine import Parts
 from tuner.cli.main import main
@@ -116,3 +117,14 @@ def training_file(tmp_path: Path) -> Path:
 def store(home: Path) -> Store:
     """The home's store, for a look inside or to fill it by hand."""
     return Store(home / "algodock.db")
+
+
+@pytest.fixture
+def server(engine: FakeEngine) -> Iterator[Server]:
+    """What containers serve; ended with the test."""
+    made = Server()
+    yield made
+    for one in made.servers:
+        one.close()
+    for container in engine.containers({}):
+        engine.remove(container.container_id)

@@ -143,6 +143,7 @@ def test_the_best_trial_is_on_top_with_its_model_and_what_to_type(history: Tunin
     assert "Best trial 0.612346 validation:accuracy trial 2" in re.sub(r"\s+", " ", text)
     assert f"tar -xzf {tmp_path}/{name}/output/model.tar.gz" in text
     assert f"algodock show {name}" in text
+    assert f"algodock serve {name}" in text
 
 
 def test_the_table_has_all_trials_the_best_first(history: TuningHistory, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuner.engine import wire
-from tuner.engine.protocol import ContainerSpec, ContainerState, ContainerStatus, ContainerSummary, Mount
+from tuner.engine.protocol import Address, ContainerSpec, ContainerState, ContainerStatus, ContainerSummary, Mount
 
 
 def test_a_container_request_says_all_that_was_asked_for() -> None:
@@ -27,6 +27,7 @@ def test_a_container_request_says_all_that_was_asked_for() -> None:
         cpus=1.5,
         shm_bytes=2_000,
         pids_limit=10,
+        published_ports={8080: 0, 8081: 4000},
     )
 
     assert {
@@ -34,6 +35,7 @@ def test_a_container_request_says_all_that_was_asked_for() -> None:
         "Entrypoint": ["/bin/run", "--fast"],
         "Cmd": ["train"],
         "Hostname": "host",
+        "ExposedPorts": {"8080/tcp": {}, "8081/tcp": {}},
         "Env": ["A=x=y", "B=2", "NVIDIA_VISIBLE_DEVICES=GPU-a,GPU-b"],
         "Labels": {"algodock.home": "/home"},
         "Tty": False,
@@ -49,6 +51,10 @@ def test_a_container_request_says_all_that_was_asked_for() -> None:
             "SecurityOpt": ["no-new-privileges"],
             "DeviceRequests": [{"DeviceIDs": ["GPU-a", "GPU-b"], "Capabilities": [["gpu"]]}],
             "NetworkMode": "none",
+            "PortBindings": {
+                "8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": ""}],
+                "8081/tcp": [{"HostIp": "127.0.0.1", "HostPort": "4000"}],
+            },
             "Memory": 1_000_000,
             "MemorySwap": 1_000_000,
             "NanoCpus": 1_500_000_000,
@@ -100,6 +106,21 @@ def test_a_container_that_could_not_be_started_has_no_exit_code() -> None:
     }
 
     assert ContainerState(status=ContainerStatus.CREATED, error="no") == wire.container_state(inspected)
+
+
+@pytest.mark.parametrize(
+    ("ports", "expected"),
+    [
+        (None, None),
+        ({}, None),
+        ({"8080/tcp": None}, None),
+        ({"8081/tcp": [{"HostIp": "127.0.0.1", "HostPort": "1"}]}, None),
+        ({"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": "4000"}]}, Address(host="127.0.0.1", port=4000)),
+    ],
+)
+def test_a_published_port_is_found_in_what_the_engine_says(ports: object, expected: Address | None) -> None:
+    """A port that the image only exposes is listed without a binding; a container that has ended lists none."""
+    assert expected == wire.published_address({"NetworkSettings": {"Ports": ports}}, 8080)
 
 
 @pytest.mark.parametrize(

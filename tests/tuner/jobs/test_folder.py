@@ -4,9 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from job_requests import channel, training_request
 
 from contracts.jobs import TrainingJobSpec
+from tuner.errors import ChannelError
+from tuner.jobs.channel_staging import MAX_FILE_MOUNTS
 from tuner.jobs.folder import JobFolder, stage
 
 
@@ -65,6 +68,61 @@ def test_a_channel_may_be_one_file(tmp_path: Path) -> None:
     _, mounts = staged(tmp_path, InputDataConfig=[channel("training", Path(str(file).replace(" ", "%20")))])
 
     assert (str(file), True) == mounts["/opt/ml/input/data/training/data set.csv"]
+
+
+def test_a_manifest_gives_the_files_that_it_lists_and_no_other(tmp_path: Path) -> None:
+    """Each is mounted by itself, read-only, where its key says; one that is listed twice is one file."""
+    for key in ("sub dir/a.csv", "b", "secret"):
+        (tmp_path / "data" / key).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / key).write_text(key)
+    manifest = tmp_path / "m.json"
+    manifest.write_text(json.dumps([{"prefix": f"file://{tmp_path}/data/"}, "sub dir/a.csv", "b", "b"]))
+    entry = channel("training", manifest)
+    entry["DataSource"]["S3DataSource"]["S3DataType"] = "ManifestFile"
+    folder, mounts = staged(tmp_path, InputDataConfig=[entry])
+    given = {target: source for target, source in mounts.items() if "/data/" in target}
+
+    assert {
+        "/opt/ml/input/data/training/sub dir/a.csv": (f"{tmp_path}/data/sub dir/a.csv", True),
+        "/opt/ml/input/data/training/b": (f"{tmp_path}/data/b", True),
+    } == given
+    assert (folder.opt_ml.channel("training") / "sub dir" / "a.csv").is_file()  # where the engine puts the mount
+
+
+def test_a_manifest_of_too_many_files_says_what_to_do(tmp_path: Path) -> None:
+    """Before the engine chokes on it."""
+    (tmp_path / "data").mkdir()
+    keys = [f"part-{number}" for number in range(MAX_FILE_MOUNTS + 1)]
+    for key in keys:
+        (tmp_path / "data" / key).touch()
+    (tmp_path / "m.json").write_text(json.dumps([{"prefix": "file://data/"}, *keys]))
+    entry = channel("training", tmp_path / "m.json")
+    entry["DataSource"]["S3DataSource"]["S3DataType"] = "ManifestFile"
+
+    with pytest.raises(ChannelError, match=r"lists 10,001 files.*use Pipe mode"):
+        staged(tmp_path, InputDataConfig=[entry])
+
+
+def test_a_pipe_channel_is_a_fifo_and_no_mount(tmp_path: Path) -> None:
+    """It lies in the input folder, which is mounted whole, so that later ones appear in the container as well."""
+    folder, mounts = staged(tmp_path, InputDataConfig=[channel("a.b-c_1", tmp_path, InputMode="Pipe")])
+    config = json.loads(folder.opt_ml.input_data_config.read_text())
+
+    assert ["a.b-c_1_0"] == [path.name for path in folder.opt_ml.data.iterdir()]
+    assert folder.opt_ml.channel_fifo("a.b-c_1", 0).is_fifo()
+    assert not [target for target in mounts if "/data/" in target]
+    assert "Pipe" == config["a.b-c_1"]["TrainingInputMode"]
+
+
+def test_what_was_remembered_of_an_earlier_start_s_feeding_is_forgotten(tmp_path: Path) -> None:
+    """The container starts anew, and with it epoch 0."""
+    request = {"InputDataConfig": [channel("training", tmp_path, InputMode="Pipe")]}
+    folder, _ = staged(tmp_path, **request)
+    folder.feeds.mkdir()
+    (folder.feeds / "training").write_text("F 00000000000000000005 ")
+    staged(tmp_path, **request)
+
+    assert not folder.feeds.exists()
 
 
 def test_checkpoints_are_kept_where_the_request_says(tmp_path: Path) -> None:

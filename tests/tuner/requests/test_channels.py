@@ -1,10 +1,13 @@
 """The data of a job is looked for before anything starts."""
 
+import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from requests_for_tests import channel, training_request, tuning_request
 
+from tuner.errors import ViolationKind
 from tuner.requests import CREATE_TRAINING_JOB, CREATE_TUNING_JOB, check_channels
 
 
@@ -59,3 +62,88 @@ def test_channels_elsewhere_are_not_looked_for() -> None:
     request["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"] = "s3://bucket/x"
 
     assert [] == check_channels(CREATE_TRAINING_JOB, request)
+
+
+def found_in_manifest(path: Path, content: str, **source: Any) -> list[str]:
+    """What is said of a channel that reads the manifest `content`, which is written to `path`."""
+    path.write_text(content)
+    return found_in(path, **{"S3DataType": "ManifestFile", **source})
+
+
+def found_in(path: Path, mode: str = "File", members: dict[str, Any] | None = None, **source: Any) -> list[str]:
+    """What is said of a channel that reads `path`."""
+    request = request_with(path)
+    request["AlgorithmSpecification"]["TrainingInputMode"] = mode
+    request["InputDataConfig"][0].update(members or {})
+    request["InputDataConfig"][0]["DataSource"]["S3DataSource"].update(source)
+    return [violation.message for violation in check_channels(CREATE_TRAINING_JOB, request)]
+
+
+def test_a_manifest_whose_files_are_there_is_fine(tmp_path: Path) -> None:
+    """Relative to its prefix."""
+    (tmp_path / "a").touch()
+
+    assert [] == found_in_manifest(tmp_path / "m", json.dumps([{"prefix": f"file://{tmp_path}/"}, "a"]))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('[{"prefix": "file://"}, "gone", "b"]', "names files that are not there: "),
+        ('[{"prefix": "file://"}, "../m"]', "no place below its prefix"),
+        ('[{"prefix": "file://"}]', "lists no object"),
+        ("nonsense", "is no JSON"),
+    ],
+)
+def test_what_is_wrong_with_a_manifest_is_told_before_anything_starts(tmp_path: Path, content: str, words: str) -> None:
+    """With the channel's name and the manifest's path."""
+    (message,) = found_in_manifest(tmp_path / "m", content)
+
+    assert message.startswith(f"channel 'c0': the manifest {tmp_path}/m ")
+    assert words in message
+
+
+def test_a_manifest_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """So is a folder in its place."""
+    assert [f"channel 'c0': the manifest {tmp_path}/gone is not there"] == found_in(
+        tmp_path / "gone", S3DataType="ManifestFile"
+    )
+    assert [f"channel 'c0': the manifest {tmp_path} is no file"] == found_in(tmp_path, S3DataType="ManifestFile")
+
+
+def test_a_manifest_that_leads_to_the_cloud_is_not_supported(tmp_path: Path) -> None:
+    """That is no fault of the request."""
+    (tmp_path / "m").write_text('[{"prefix": "s3://bucket/"}, "a"]')
+    request = request_with(tmp_path / "m")
+    request["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3DataType"] = "ManifestFile"
+    (violation,) = check_channels(CREATE_TRAINING_JOB, request)
+
+    assert ViolationKind.NOT_SUPPORTED is violation.kind
+    assert "s3://bucket/" in violation.message
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('{"a-ref": "file://m"}', "line 2 has no attribute 'b'"),
+        ('{"a-ref": "file://gone", "b": 1}', "line 2 refers to what is not there: "),
+        ("{", "line 2 is no JSON object"),
+    ],
+)
+def test_what_is_wrong_with_a_line_of_an_augmented_manifest_is_told(tmp_path: Path, line: str, words: str) -> None:
+    """With its number."""
+    source = {"S3DataType": "AugmentedManifestFile", "AttributeNames": ["a-ref", "b"]}
+    (message,) = found_in_manifest(tmp_path / "m", f'{{"a-ref": "file://m", "b": 1}}\n{line}\n', mode="Pipe", **source)
+
+    assert words in message
+
+
+def test_an_object_that_is_too_long_for_a_record_is_told(tmp_path: Path) -> None:
+    """Where it matters: in other channels it may have any length."""
+    (tmp_path / "a").touch()
+    with (tmp_path / "big").open("wb") as file:
+        file.truncate(1 << 29)
+
+    assert [] == found_in(tmp_path, mode="Pipe")
+    (message,) = found_in(tmp_path, mode="Pipe", members={"RecordWrapperType": "RecordIO"})
+    assert f"channel 'c0': {tmp_path}/big: a RecordIO record holds less than 512 MiB" in message

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests_for_tests import DEFAULTS, channel, training_request, tuning_request
 
+from tuner.channels.addresses import local_path
 from tuner.requests import CREATE_TRAINING_JOB, CREATE_TUNING_JOB, complete, missing_for_cloud, validate
-from tuner.requests.completion import local_folder, resolve_file_uris
+from tuner.requests.completion import resolve_file_uris
 
 
 def least_tuning_request() -> dict[str, Any]:
@@ -118,7 +119,7 @@ def test_a_folder_with_a_percent_sign_in_its_name_is_found_again(tmp_path: Path)
 
     resolved = resolve_file_uris(CREATE_TRAINING_JOB, request, folder)
 
-    assert folder / "a b" == local_folder(resolved["CheckpointConfig"]["S3Uri"])
+    assert folder / "a b" == local_path(resolved["CheckpointConfig"]["S3Uri"])
 
 
 def test_what_the_cloud_would_still_want_is_said_when_asked() -> None:

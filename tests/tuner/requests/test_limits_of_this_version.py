@@ -30,8 +30,11 @@ def test_everything_in_a_valid_request_is_supported() -> None:
 @pytest.mark.parametrize(
     ("change", "place", "words"),
     [
-        (lambda r: r["HyperParameterTuningJobConfig"].update(Strategy="Bayesian"), "Strategy", "use Random or Grid"),
-        (lambda r: r["HyperParameterTuningJobConfig"].update(Strategy="Hyperband"), "Strategy", "use Random or Grid"),
+        (
+            lambda r: r["HyperParameterTuningJobConfig"].update(Strategy="Hyperband"),
+            "Strategy",
+            "use Bayesian, Random or",
+        ),
         (
             lambda r: r["HyperParameterTuningJobConfig"].update(TrainingJobEarlyStoppingType="Auto"),
             "TrainingJobEarlyStoppingType",
@@ -75,18 +78,20 @@ def test_a_tuning_job_that_this_version_cannot_do_is_told_so(change: Change, pla
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda r: r["AlgorithmSpecification"].update(TrainingInputMode="Pipe"), "Pipe mode"),
-        (lambda r: r["InputDataConfig"][0].update(InputMode="Pipe"), "Pipe mode"),
-        (lambda r: r["InputDataConfig"][0].update(ShuffleConfig={"Seed": 1}), "ShuffleConfig"),
-        (lambda r: r["InputDataConfig"][0].update(RecordWrapperType="RecordIO"), "RecordWrapperType"),
         (lambda r: r["InputDataConfig"][0].update(DataSource={"FileSystemDataSource": {"x": 1}}), "file://"),
         (
             lambda r: r["InputDataConfig"][0]["DataSource"]["S3DataSource"].update(S3Uri="s3://bucket/train"),
             "reading from s3://bucket/train",
         ),
         (
-            lambda r: r["InputDataConfig"][0]["DataSource"]["S3DataSource"].update(S3DataType="ManifestFile"),
+            lambda r: r["InputDataConfig"][0]["DataSource"]["S3DataSource"].update(S3DataType="Converse"),
             "use S3Prefix",
+        ),
+        (
+            lambda r: r["InputDataConfig"][0].update(
+                CompressionType="Gzip", DataSource={"S3DataSource": {"S3DataType": "AugmentedManifestFile"}}
+            ),
+            "Gzip with an AugmentedManifestFile",
         ),
         (lambda r: r["OutputDataConfig"].update(S3OutputPath="s3://bucket/out"), "writing to s3://bucket/out"),
         (lambda r: r["OutputDataConfig"].update(CompressionType="NONE"), "tar.gz"),
@@ -111,6 +116,9 @@ def test_a_training_job_that_this_version_cannot_do_is_told_so(change: Change, w
     [
         lambda r: r["AlgorithmSpecification"].update(TrainingInputMode="FastFile"),
         lambda r: r["InputDataConfig"][0].update(CompressionType="None", RecordWrapperType="None"),
+        lambda r: r["InputDataConfig"][0].update(
+            InputMode="Pipe", CompressionType="Gzip", RecordWrapperType="RecordIO", ShuffleConfig={"Seed": 1}
+        ),
         lambda r: r.update(ProfilerConfig={"DisableProfiler": True}, DebugRuleConfigurations=[]),
         lambda r: r.update(EnableManagedSpotTraining=True, Tags=[{"Key": "a", "Value": "b"}]),
         lambda r: r.update(CheckpointConfig={"S3Uri": "file:///c"}),

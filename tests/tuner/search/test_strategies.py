@@ -9,8 +9,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from contracts.jobs import ObjectiveStatus
+from contracts.metrics import ObjectiveType
 from contracts.ranges import CategoricalParameterRange, ContinuousParameterRange, IntegerParameterRange, ScalingType
 from tuner.errors import NotSupported
+from tuner.search.bayesian_search import BayesianSearch
 from tuner.search.grid_search import GridSearch
 from tuner.search.random_search import RandomSearch
 from tuner.search.space import SearchSpace
@@ -144,7 +146,8 @@ def test_a_stored_job_draws_the_same_after_an_update() -> None:
 
 def test_strategies_are_made_by_the_names_of_the_api() -> None:
     """One that is not there is refused, with those that are."""
-    assert isinstance(make_strategy("Random"), RandomSearch)
-    assert isinstance(make_strategy("Grid"), GridSearch)
-    with pytest.raises(NotSupported, match="Random and Grid"):
-        make_strategy("Bayesian")
+    assert isinstance(make_strategy("Bayesian", ObjectiveType.MAXIMIZE), BayesianSearch)
+    assert isinstance(make_strategy("Random", ObjectiveType.MAXIMIZE), RandomSearch)
+    assert isinstance(make_strategy("Grid", ObjectiveType.MAXIMIZE), GridSearch)
+    with pytest.raises(NotSupported, match="Bayesian, Random and Grid"):
+        make_strategy("Hyperband", ObjectiveType.MAXIMIZE)

@@ -1,0 +1,135 @@
+"""`algodock check`: what it is told, what it prints, and its exit codes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands_in_process import Run
+
+from tuner.conformance.checklist import checklist
+from tuner.engine.fake import FakeEngine
+
+#: What the image of the other commands' tests lacks: a channel, more epochs than two, an answer to SIGTERM.
+QUICK = ("--only", "TRAIN-EXIT-0", "--only", "TRAIN-METRIC-MATCH", "--only", "TRAIN-HP-EMPTY")
+
+
+def test_a_job_file_is_a_good_case(run: Run, training_file: Path) -> None:
+    """Its image, hyperparameters and metric definitions; results are a table, progress is on stderr."""
+    outcome = run("check", "--job", training_file, "--only", "TRAIN-EXIT-0", "--only", "TRAIN-METRIC-MATCH")
+
+    assert 0 == outcome.code, outcome.err
+    assert "pass" in outcome.out
+    assert "algorithm:1 keeps the container contract: 2 passed" in outcome.out
+    assert "the good case" in outcome.err
+
+
+def test_a_broken_must_is_exit_code_1_and_says_how_to_mend_it(run: Run, training_file: Path) -> None:
+    """The image reads a hyperparameter that is not there, and crashes with a traceback that names it."""
+    outcome = run("check", "--job", training_file, "--metric", "loss=loss=([0-9]+)", "--only", "TRAIN-METRIC-MATCH")
+
+    assert 1 == outcome.code
+    assert "FAIL: TRAIN-METRIC-MATCH" in outcome.out
+    assert checklist()["TRAIN-METRIC-MATCH"].mend in outcome.out
+
+
+def test_a_broken_should_is_a_warning(run: Run, training_file: Path) -> None:
+    """The exit code stays 0."""
+    outcome = run("check", "--job", training_file, "--metric", "a=((a)c)curacy", "--only", "TRAIN-METRIC-ONEGROUP")
+
+    assert 0 == outcome.code
+    assert "warn: TRAIN-METRIC-ONEGROUP" in outcome.out
+
+
+def test_options_win_over_the_job_file(run: Run, training_file: Path, engine: FakeEngine, tmp_path: Path) -> None:
+    """Values as NAME=VALUE or from a file, where numbers become text."""
+    values = tmp_path / "values.json"
+    values.write_text(json.dumps({"learning_rate": 0.25, "amsgrad": True}))
+    run(
+        "check",
+        *("--job", training_file, "--hyperparameters", values, "--hyperparameters", "note=a=b"),
+        *("--channel", f"training={tmp_path}", "--only", "TRAIN-EXIT-0"),
+    )
+    environment = engine.removed[0].spec.environment
+
+    # The first run has no SM_ variables; what it was given was removed with it. Its mounts tell of the channel.
+    assert "SM_HPS" not in environment
+    assert "/opt/ml/input/data/training" in {mount.target for mount in engine.removed[0].spec.mounts}
+
+
+def test_results_for_programs_ci_and_people(run: Run, training_file: Path, tmp_path: Path) -> None:
+    """Three forms of the same."""
+    xml, page = tmp_path / "check.xml", tmp_path / "check.md"
+    outcome = run(
+        "check", "--job", training_file, "--only", "TRAIN-EXIT-0", "--json", "--junit", xml, "--certificate", page
+    )
+
+    assert [("TRAIN-EXIT-0", "pass")] == [(one["id"], one["outcome"]) for one in outcome.document["results"]]
+    assert outcome.document["digest"] in page.read_text()
+    assert 'name="TRAIN-EXIT-0"' in xml.read_text()
+
+
+def test_nothing_is_left_in_the_home(run: Run, training_file: Path, home: Path, engine: FakeEngine) -> None:
+    """No container, no folder of a run."""
+    run("check", "--job", training_file, *QUICK)
+
+    assert [] == list((home / "checks").iterdir())
+    assert () == tuple(engine.containers({}))
+
+
+def test_the_list_names_every_item_and_needs_no_engine(run: Run, engine: FakeEngine) -> None:
+    """What is not run says why."""
+    engine.reachable = False
+    listed = run("check", "--list", "--json").document
+
+    assert list(checklist()) == [item["id"] for item in listed]
+    assert 0 == run("check", "--list").code
+    assert len(listed) > len(run("check", "--list", "--train", "--json").document)
+
+
+def test_one_item_is_told_in_full(run: Run) -> None:
+    """With how to mend what breaks it, or with why it is not run."""
+    assert checklist()["TRAIN-TERM-EXIT"].mend in run("check", "--explain", "TRAIN-TERM-EXIT").out
+    assert checklist()["SERVE-PING-200"].not_run in run("check", "--explain", "SERVE-PING-200").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ((), "Name an IMAGE"),
+        (("image", "--only", "TRAIN-TERM-EXITS"), "did you mean"),
+        (("image", "--explain", "NONE"), "no item of the checklist"),
+        (("image", "--hyperparameters", "nowhere.json"), "neither NAME=VALUE nor a JSON file"),
+        (("image", "--channel", "training"), "write NAME=VALUE"),
+        (("image", "--channel", "training=/no/such/folder"), "there is no /no/such/folder"),
+        (("image", "--metric", "a=("), "--metric a=("),
+        (("image", "--optional", "labels"), "has no channel of that name"),
+        (("image", "--objective", "loss"), "no metric definition has that name"),
+    ],
+)
+def test_what_makes_no_sense_is_exit_code_2(run: Run, arguments: tuple[Any, ...], text: str) -> None:
+    """With a text that says which option."""
+    outcome = run("check", *arguments)
+
+    assert 2 == outcome.code
+    assert text.lower() in outcome.err.lower()
+
+
+def test_a_job_whose_data_is_in_the_cloud_says_what_to_do(run: Run, write_job: Any) -> None:
+    """A check reads channels of this machine."""
+    source = {"S3DataSource": {"S3Uri": "s3://bucket/data"}}
+    path = write_job(
+        {
+            "TrainingJobName": "one",
+            "AlgorithmSpecification": {"TrainingImage": "algorithm:1"},
+            "InputDataConfig": [{"ChannelName": "training", "DataSource": source}],
+        }
+    )
+    outcome = run("check", "--job", path)
+
+    assert 2 == outcome.code
+
+
+def test_a_machine_without_the_image_is_exit_code_3(run: Run) -> None:
+    """After it was looked for in the registry."""
+    assert 3 == run("check", "nobody/has:this").code

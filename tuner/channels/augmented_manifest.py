@@ -1,0 +1,66 @@
+"""An augmented manifest on this host: its lines, found again by their place in the file."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from contracts.errors import InvalidManifest
+from contracts.manifests import REFERENCE_SUFFIX, parse_augmented_line, reference
+from tuner.channels.objects import missing_files, resolve
+from tuner.errors import ChannelError
+
+
+class AugmentedManifest:
+    """The lines of an augmented manifest and what the wanted `attributes` of each are.
+
+    Only the places of lines are kept in memory. Raises ChannelError where the file cannot be read.
+    """
+
+    def __init__(self, path: Path, attributes: Sequence[str]) -> None:
+        self._path = path
+        self._attributes = attributes
+        #: Of each line that is not blank: its number, from 1, and where it begins.
+        self.places: list[tuple[int, int]] = []
+        try:
+            with path.open("rb") as file:
+                position = 0
+                for number, line in enumerate(file, start=1):
+                    if line.strip():
+                        self.places.append((number, position))
+                    position += len(line)
+        except OSError as error:
+            raise ChannelError(f"{path}: {error.strerror}") from error
+
+    def values(self, places: Sequence[tuple[int, int]]) -> Iterator[bytes | Path]:
+        """The wanted attributes of the lines at `places`, in their order: a text's bytes, or the file referred to.
+
+        Raises ChannelError, naming the line, where one is not what it has to be.
+        """
+        try:
+            with self._path.open("rb") as file:
+                for number, position in places:
+                    file.seek(position)
+                    yield from self._of_line(number, file.readline())
+        except OSError as error:
+            raise ChannelError(f"{self._path}: {error.strerror}") from error
+
+    def check(self) -> None:
+        """Read it once from end to end; raises ChannelError where a line is wrong or refers to what is not there."""
+        if not self.places:
+            raise ChannelError(f"the augmented manifest {self._path} has no line")
+        for place in self.places:
+            files = [value for value in self.values([place]) if isinstance(value, Path)]
+            if (missing := missing_files(files)) is not None:
+                raise ChannelError(f"{self._path}, line {place[0]} refers to what is not there: {missing}")
+
+    def _of_line(self, number: int, line: bytes) -> Iterator[bytes | Path]:
+        try:
+            found = parse_augmented_line(line.decode())
+            if absent := [name for name in self._attributes if name not in found]:
+                raise InvalidManifest(f"has no attribute {absent[0]!r}")  # noqa: TRY301 - the place is told below
+            for name in self._attributes:
+                if name.endswith(REFERENCE_SUFFIX):
+                    yield resolve(reference(found[name]), self._path)
+                else:
+                    yield found[name].encode()
+        except (InvalidManifest, UnicodeDecodeError) as error:
+            raise ChannelError(f"{self._path}, line {number} {error}") from error

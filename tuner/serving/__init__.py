@@ -1,0 +1,1 @@
+"""A trained model behind HTTP, in its container, as SageMaker hosts it."""
