@@ -2,9 +2,9 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -49,14 +49,32 @@ class CommandLine:
 
 
 def finish(process: "subprocess.Popen[str]") -> "subprocess.CompletedProcess[str]":
-    """Wait for the end of a started command."""
-    try:
-        output, errors = process.communicate(timeout=_DEADLINE_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        output, errors = process.communicate()
-        raise AssertionError(f"still running after {_DEADLINE_SECONDS:g} s\n{output}\n{errors}") from None
-    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+    """Wait for the end of a started command; its output is what was not read of it yet.
+
+    Not `communicate`: that loses the lines which iterating over the output has taken into its buffer already.
+    """
+    too_late = threading.Event()
+
+    def end() -> None:
+        too_late.set()
+        process.kill()
+
+    watch = threading.Timer(_DEADLINE_SECONDS, end)
+    watch.start()
+    errors: list[str] = []
+    reader = threading.Thread(target=lambda: errors.append(_rest(process.stderr)))
+    reader.start()
+    output = _rest(process.stdout)
+    reader.join()
+    process.wait()
+    watch.cancel()
+    if too_late.is_set():
+        raise AssertionError(f"still running after {_DEADLINE_SECONDS:g} s\n{output}\n{errors[0]}")
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors[0])
+
+
+def _rest(stream: IO[str] | None) -> str:
+    return "" if stream is None else stream.read()
 
 
 def wait_until(reached: Callable[[], bool], what: str, seconds: float = 60.0) -> None:

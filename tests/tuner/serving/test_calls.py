@@ -139,8 +139,10 @@ def hang_up(connection: socket.socket, _: threading.Event) -> None:
 
 
 def break_off(connection: socket.socket, _: threading.Event) -> None:
-    """Announces more than it sends."""
-    connection.recv(65536)
+    """Announces more than it sends, once it has the whole request: closing with some of it unread would be a reset."""
+    received = b""
+    while not received.endswith(b"\r\n\r\n1"):
+        received += connection.recv(65536)
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")
 
 
