@@ -45,10 +45,10 @@ make_base_image() {
   [ -e "$DEBIAN_KEYS" ] || install_packages "Debian's signing keys" debian-archive-keyring
   local root=$SETUP_TMP/root log=$SETUP_HOME/debootstrap.log mirror
   mirror=$(debian_mirror)
-  say "base image: making $BASE_IMAGE from the packages of Debian $DEBIAN_SUITE at $mirror (about a minute)"
+  say "base image: making $BASE_IMAGE from the packages of Debian $DEBIAN_SUITE at ${mirror:-the default mirror} (about a minute)"
   fill_root "$root" "$mirror" >"$log" 2>&1 || {
     tail -n 15 "$log" "$root/debootstrap/debootstrap.log" >&2
-    fail "debootstrap could not make a Debian $DEBIAN_SUITE." "The whole output is in $log. Can $mirror be reached?"
+    fail "debootstrap could not make a Debian $DEBIAN_SUITE." "The whole output is in $log. Can ${mirror:-the default mirror} be reached?"
   }
   trim_root "$root"
   trust_host_certificates "$root"
@@ -60,16 +60,16 @@ make_base_image() {
 # Descriptor 9 is the set-up's lock, which nothing that is started here should keep.
 fill_root() {
   debootstrap --variant=minbase --keyring="$DEBIAN_KEYS" --include=python3,python3-pip,ca-certificates \
-    "$DEBIAN_SUITE" "$1" "$2" 9>&-
+    "$DEBIAN_SUITE" "$1" ${2:+"$2"} 9>&-
 }
 
-# The mirror that this machine's own apt uses, where it is a Debian.
+# The mirror that this machine's own apt uses, where it is a Debian; else nothing, and debootstrap takes its own.
 debian_mirror() {
   local mirror
   # shellcheck disable=SC2016 # apt-get fills in the $(...) itself
   mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 2>/dev/null |
     grep -v -e security -e file: | head -n 1) || true
-  printf '%s\n' "${mirror:-http://deb.debian.org/debian}"
+  printf '%s\n' "$mirror"
 }
 
 # What no container reads, and what keeps it from coming back with the next package.

@@ -126,10 +126,8 @@ def test_what_an_interrupted_set_up_left_is_no_obstacle(tmp_path: Path, small_ba
 def test_the_data_set_that_the_set_up_made_is_the_original() -> None:
     """Each file has the SHA-1 that MXNet publishes; the test batch has a thousand images of each of the ten classes."""
     folder = ROOT / "data" / "cifar10"
-    if not folder.exists():
-        pytest.skip("CIFAR-10 is not here yet: make setup")
 
-    assert cifar10.is_complete(folder)
+    assert cifar10.is_complete(folder), "run `make setup` first"
     labels = np.fromfile(folder / "test_batch.bin", np.uint8).reshape(cifar10.IMAGES_PER_BATCH, -1)[:, 0]
     assert [1000] * 10 == np.bincount(labels).tolist()
 
