@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from engine_conformance import UNTIL_GO, EngineConformance, ImageOf, eventually, lines, run, unique_name
+from network_conformance import NetworkConformance
 from shell_image import ShellAlgorithm
 
 from tuner.engine.docker_engine import DockerEngine
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.docker
 FOLLOWERS = 60
 
 
-class TestConformance(EngineConformance):
+class TestConformance(EngineConformance, NetworkConformance):
     """The Docker engine is an engine."""
 
     @pytest.fixture
@@ -176,3 +177,31 @@ def test_a_log_reader_that_stops_early_frees_its_connection(
 
     assert b"one\n" == first.payload
     assert ContainerStatus.RUNNING == engine.state(container_id).status
+
+
+@pytest.mark.parametrize("internal", [False, True], ids=["a network", "an internal network"])
+def test_containers_of_a_private_network_find_each_other(
+    engine: DockerEngine,
+    create: Callable[..., str],
+    shell_algorithm: ShellAlgorithm,
+    run_labels: Mapping[str, str],
+    internal: bool,
+) -> None:
+    """By their aliases, on any port; whether the network leads elsewhere is another matter."""
+    network = unique_name()
+    engine.create_network(network, run_labels, internal=internal)
+    try:
+        speaks = create(
+            shell_algorithm("exec nc -ll -p 7777 -e echo hello"), private_network=network, aliases=("algo-1",)
+        )
+        asks = create(
+            shell_algorithm("until nc algo-1 7777 </dev/null; do sleep 0.1; done"),
+            private_network=network,
+            aliases=("algo-2",),
+        )
+        engine.start(speaks)
+        assert "hello\n" == printed(engine, asks)
+        engine.remove(speaks)
+        engine.remove(asks)
+    finally:
+        engine.remove_network(network)

@@ -4,7 +4,6 @@ Everything of the SDK and of the libraries below it ends here: `_TRANSLATION` tu
 """
 
 import errno
-import re
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,8 +26,10 @@ from tuner.engine.protocol import (
     EngineFacts,
     ImageFacts,
     LogFrame,
+    NetworkSummary,
     PullProgress,
 )
+from tuner.engine.refusals import no_image, pull_refusal, start_refusal
 from tuner.errors import (
     ContainerNotFound,
     EngineError,
@@ -69,15 +70,6 @@ _TRANSLATION: tuple[tuple[type[Exception], type[EngineError]], ...] = (
     (urllib3.exceptions.ProxySchemeUnsupported, EngineUnreachable),
     (OSError, EngineUnreachable),
 )
-
-_GPU_REFUSALS = re.compile(
-    r"could not select device driver|running (\w+ )?hook|nvidia-container-(cli|runtime)|CDI device"
-)
-_GPU_REMEDY = (
-    "Install the NVIDIA driver and the NVIDIA Container Toolkit, run `nvidia-ctk runtime configure --runtime=docker`, "
-    "restart the engine, and check the GPU ids with `nvidia-smi -L`; or run without GPUs."
-)
-_ENTRY_POINT_REFUSAL = re.compile(r'exec: \\?"(?P<program>.*?)\\?": (?P<reason>.*?)(?:: unknown)?$', re.DOTALL)
 
 
 def translation(raised: type[Exception]) -> type[EngineError] | None:
@@ -212,7 +204,7 @@ class DockerEngine:
             try:
                 return wire.image_facts(api.inspect_image(reference))
             except docker.errors.ImageNotFound as exc:
-                raise _no_image(reference) from exc
+                raise no_image(reference) from exc
 
     def pull(self, reference: str, progress: PullProgress) -> ImageFacts:
         """Fetch an image from its registry; raises ImageNotFound where no registry gives it."""
@@ -220,10 +212,10 @@ class DockerEngine:
             try:
                 for event in api.pull(reference, stream=True, decode=True):
                     if "error" in event:
-                        raise _pull_refusal(reference, str(event["error"]))
+                        raise pull_refusal(reference, str(event["error"]))
                     progress(wire.progress_line(event))
             except docker.errors.APIError as exc:
-                raise _pull_refusal(reference, _text(exc)) from exc
+                raise pull_refusal(reference, _text(exc)) from exc
         return self.image(reference)
 
     def find_in_registry(self, reference: str) -> str:
@@ -235,7 +227,7 @@ class DockerEngine:
                 )
                 _raise_for_status(response)
             except docker.errors.APIError as exc:
-                raise _pull_refusal(reference, _text(exc)) from exc
+                raise pull_refusal(reference, _text(exc)) from exc
             except requests.exceptions.ReadTimeout as exc:
                 raise ImageNotFound(f"no registry answered for {reference} within {_REGISTRY_SECONDS} s") from exc
             return str(response.json()["Descriptor"]["digest"])
@@ -246,7 +238,7 @@ class DockerEngine:
             try:
                 answer = api.create_container_from_config(wire.container_request(spec), name=spec.name)
             except docker.errors.ImageNotFound as exc:
-                raise _no_image(spec.image) from exc
+                raise no_image(spec.image) from exc
             except docker.errors.APIError as exc:
                 # A daemon whose defaults have a buffer size for json-file refuses our "blocking" beside it, and an
                 # option cannot be taken back. The other file driver does not get those defaults.
@@ -266,7 +258,7 @@ class DockerEngine:
                 api.inspect_container(container_id)
                 raise
             except docker.errors.APIError as exc:
-                raise _start_refusal(_text(exc)) from exc
+                raise start_refusal(_text(exc)) from exc
 
     def state(self, container_id: str) -> ContainerState:
         """Where the container is in its life; raises ContainerNotFound."""
@@ -326,6 +318,28 @@ class DockerEngine:
                 if "is already in progress" not in _text(exc):
                     raise
 
+    def create_network(self, name: str, labels: Mapping[str, str], *, internal: bool) -> str:
+        """Create a private network and return its id; raises EngineRejected."""
+        with self._api(f"create network {name}") as api:
+            made = api.create_network(
+                name, driver="bridge", internal=internal, labels=dict(labels), check_duplicate=True
+            )
+            return str(made["Id"])
+
+    def networks(self, labels: Mapping[str, str]) -> Sequence[NetworkSummary]:
+        """All networks that carry all of `labels`."""
+        wanted = [f"{name}={value}" for name, value in labels.items()]
+        with self._api("list networks") as api:
+            return tuple(wire.network_summary(one) for one in api.networks(filters={"label": wanted}))
+
+    def remove_network(self, network_id: str) -> None:
+        """Remove a network; one that is gone already is no error. Raises EngineRejected for one in use."""
+        with self._api(f"remove network {network_id}") as api:
+            try:
+                api.remove_network(network_id)
+            except docker.errors.NotFound:
+                return
+
     def check_gpus(self, image: str, gpu_ids: Sequence[str]) -> None:
         """Raise GpuUnavailable unless the engine can hand `gpu_ids` to a container of `image`; leaves nothing behind.
 
@@ -359,25 +373,3 @@ def _raise_for_status(response: requests.Response) -> None:
         response.raise_for_status()
     except requests.exceptions.HTTPError as exc:
         docker.errors.create_api_error_from_http_exception(exc)
-
-
-def _no_image(reference: str) -> ImageNotFound:
-    return ImageNotFound(f"The engine has no image {reference}.")
-
-
-def _pull_refusal(reference: str, reason: str) -> EngineRejected:
-    if "no space left on device" in reason:
-        return EngineRejected(f"pull {reference}: {reason}. Make room, for instance with `docker system prune`.")
-    return ImageNotFound(f"no registry gave the image {reference}: {reason}")
-
-
-def _start_refusal(reason: str) -> EngineRejected:
-    if _GPU_REFUSALS.search(reason):
-        return GpuUnavailable(f"The engine cannot hand out the GPUs: {reason}. {_GPU_REMEDY}")
-    program = _ENTRY_POINT_REFUSAL.search(reason)
-    if program is None:
-        return EngineRejected(f"The container could not be started: {reason}")
-    return EngineRejected(
-        f'The image\'s entry point "{program["program"]}" cannot be run: {program["reason"]}. '
-        "An image without an ENTRYPOINT needs an executable of that name on its PATH."
-    )

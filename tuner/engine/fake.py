@@ -32,6 +32,7 @@ from tuner.engine.protocol import (
     EngineFacts,
     ImageFacts,
     LogFrame,
+    NetworkSummary,
     PullProgress,
 )
 from tuner.errors import (
@@ -85,6 +86,7 @@ class FakeEngine:
         self._reachable = True
         self.removed: list[FakeContainer] = []
         self._containers: dict[str, FakeContainer] = {}
+        self._networks: dict[str, NetworkSummary] = {}
         self._numbers = itertools.count(1)
         self._changed = Condition()  # guards all of the above, and wakes followers
         self._follow_generation = 0
@@ -192,6 +194,8 @@ class FakeEngine:
         for mount in spec.mounts:
             if not mount.source.exists():
                 raise EngineRejected(f"create container {spec.name}: bind source path does not exist: {mount.source}")
+        if spec.private_network is not None and spec.private_network not in self._networks:
+            raise EngineRejected(f"create container {spec.name}: network {spec.private_network} not found")
         with self._changed:
             if any(one.spec.name == spec.name for one in self._containers.values()):
                 raise EngineRejected(f"create container {spec.name}: the name is already in use by another container")
@@ -275,6 +279,30 @@ class FakeEngine:
             if self._containers.pop(one.container_id, None):
                 self.removed.append(one)
             self._changed.notify_all()
+
+    def create_network(self, name: str, labels: Mapping[str, str], *, internal: bool) -> str:
+        """Create a private network, of which nothing is kept but what is listed; raises EngineRejected."""
+        self._enter("create_network")
+        if name in self._networks:
+            raise EngineRejected(f"create network {name}: network with name {name} already exists")
+        network_id = f"{next(self._numbers):064x}"
+        self._networks[name] = NetworkSummary(network_id=network_id, name=name, labels=dict(labels), internal=internal)
+        return network_id
+
+    def networks(self, labels: Mapping[str, str]) -> Sequence[NetworkSummary]:
+        """All networks that carry all of `labels`."""
+        self._enter("networks")
+        return tuple(one for one in self._networks.values() if labels.items() <= one.labels.items())
+
+    def remove_network(self, network_id: str) -> None:
+        """Remove a network; one that is gone already is no error. Raises EngineRejected for one in use."""
+        self._enter("remove_network")
+        name = next((one.name for one in self._networks.values() if network_id in {one.network_id, one.name}), None)
+        if name is None:
+            return
+        if any(one.spec.private_network == name for one in self._containers.values()):
+            raise EngineRejected(f"remove network {name}: network {name} has active endpoints")
+        del self._networks[name]
 
     def check_gpus(self, image: str, gpu_ids: Sequence[str]) -> None:
         """Raise GpuUnavailable unless all of `gpu_ids` are among `gpus`; raises ImageNotFound."""

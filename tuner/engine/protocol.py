@@ -19,6 +19,8 @@ JOB_LABEL = "algodock.training-job"
 HOST_LABEL = "algodock.host"
 #: The label with the endpoint's name, of a container that serves a model.
 ENDPOINT_LABEL = "algodock.endpoint"
+#: The label with the processing job's name.
+PROCESSING_JOB_LABEL = "algodock.processing-job"
 #: The label of the short-lived container of `Engine.check_gpus`; it belongs to no home.
 PROBE_LABEL = "algodock.gpu-probe"
 
@@ -60,6 +62,7 @@ class ContainerSpec:
     container; with none it gets ``NVIDIA_VISIBLE_DEVICES=void``, so that an image built on CUDA does not grab a GPU.
     `memory_bytes`, `cpus`, `shm_bytes` of None leave the engine's default. `published_ports` makes TCP ports of the
     container, the keys, reachable on this host's loopback only; the values are ports of this host, 0 for any free one.
+    In `private_network`, the name of one that was created before, the container is found under each of `aliases`.
     """
 
     name: str
@@ -72,6 +75,8 @@ class ContainerSpec:
     gpu_ids: Sequence[str] = ()
     hostname: str | None = None
     network: bool = True
+    private_network: str | None = None
+    aliases: Sequence[str] = ()
     memory_bytes: int | None = None
     cpus: float | None = None
     shm_bytes: int | None = None
@@ -122,6 +127,16 @@ class ContainerSummary:
     name: str
     labels: Mapping[str, str]
     status: ContainerStatus
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NetworkSummary:
+    """A private network in a listing; an `internal` one leads nowhere else."""
+
+    network_id: str
+    name: str
+    labels: Mapping[str, str]
+    internal: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -224,6 +239,21 @@ class Engine(Protocol):
 
     def remove(self, container_id: str) -> None:
         """Remove the container, killing it if need be; one that is gone already is no error."""
+        ...
+
+    def create_network(self, name: str, labels: Mapping[str, str], *, internal: bool) -> str:
+        """Create a network of its own, in which containers find each other by their aliases, and return its id.
+
+        An `internal` one leads nowhere else. A network of the same name is a refusal.
+        """
+        ...
+
+    def networks(self, labels: Mapping[str, str]) -> Sequence[NetworkSummary]:
+        """All networks that carry all of `labels`."""
+        ...
+
+    def remove_network(self, network_id: str) -> None:
+        """Remove a network, by its id or name; one that is gone already is no error. Containers in it are a refusal."""
         ...
 
     def check_gpus(self, image: str, gpu_ids: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ from tuner.engine.protocol import (
     ContainerSummary,
     EngineFacts,
     ImageFacts,
+    NetworkSummary,
 )
 
 #: The variable by which NVIDIA's container runtime is told which GPUs to show.
@@ -61,6 +62,8 @@ def container_request(spec: ContainerSpec, *, log_driver: str = "json-file") -> 
         body["Cmd"] = list(spec.arguments)
     if spec.hostname is not None:
         body["Hostname"] = spec.hostname
+    if spec.private_network is not None:
+        body["NetworkingConfig"] = {"EndpointsConfig": {spec.private_network: {"Aliases": list(spec.aliases)}}}
     if spec.published_ports:
         body["ExposedPorts"] = {_tcp(port): {} for port in spec.published_ports}
     return body
@@ -86,7 +89,9 @@ def _host_config(spec: ContainerSpec, log_driver: str) -> dict[str, Any]:
     }
     if spec.gpu_ids:
         settings["DeviceRequests"] = [{"DeviceIDs": list(spec.gpu_ids), "Capabilities": [["gpu"]]}]
-    if not spec.network:
+    if spec.private_network is not None:
+        settings["NetworkMode"] = spec.private_network
+    elif not spec.network:
         settings["NetworkMode"] = "none"
     if spec.published_ports:
         settings["PortBindings"] = {
@@ -140,6 +145,16 @@ def container_summary(listed: Mapping[str, Any]) -> ContainerSummary:
         name=str(names[0]).removeprefix("/"),
         labels=dict(listed.get("Labels") or {}),
         status=_status(listed["State"]),
+    )
+
+
+def network_summary(listed: Mapping[str, Any]) -> NetworkSummary:
+    """One network of a listing."""
+    return NetworkSummary(
+        network_id=listed["Id"],
+        name=listed["Name"],
+        labels=dict(listed.get("Labels") or {}),
+        internal=bool(listed.get("Internal")),
     )
 
 

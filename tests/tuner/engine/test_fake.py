@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from engine_conformance import DEAF, TALKS, EngineConformance, ImageOf, Program, lines
+from network_conformance import NetworkConformance
 
 from tuner.engine.fake import FakeEngine, FakeImage
 from tuner.engine.fake_container import FakeContainer
@@ -20,7 +21,7 @@ def a_spec(image: str = "img", **settings: object) -> ContainerSpec:
     return ContainerSpec(image=image, **(defaults | settings))  # type: ignore[arg-type]
 
 
-class TestConformance(EngineConformance):
+class TestConformance(EngineConformance, NetworkConformance):
     """The fake engine is an engine."""
 
     @pytest.fixture

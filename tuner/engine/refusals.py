@@ -1,0 +1,39 @@
+"""What an engine's refusals mean, and what to do about them. Pure."""
+
+import re
+
+from tuner.errors import EngineRejected, GpuUnavailable, ImageNotFound
+
+_GPU_REFUSALS = re.compile(
+    r"could not select device driver|running (\w+ )?hook|nvidia-container-(cli|runtime)|CDI device"
+)
+_GPU_REMEDY = (
+    "Install the NVIDIA driver and the NVIDIA Container Toolkit, run `nvidia-ctk runtime configure --runtime=docker`, "
+    "restart the engine, and check the GPU ids with `nvidia-smi -L`; or run without GPUs."
+)
+_ENTRY_POINT_REFUSAL = re.compile(r'exec: \\?"(?P<program>.*?)\\?": (?P<reason>.*?)(?:: unknown)?$', re.DOTALL)
+
+
+def no_image(reference: str) -> ImageNotFound:
+    """The engine does not have `reference`."""
+    return ImageNotFound(f"The engine has no image {reference}.")
+
+
+def pull_refusal(reference: str, reason: str) -> EngineRejected:
+    """Why `reference` could not be pulled, from the engine's own `reason`."""
+    if "no space left on device" in reason:
+        return EngineRejected(f"pull {reference}: {reason}. Make room, for instance with `docker system prune`.")
+    return ImageNotFound(f"no registry gave the image {reference}: {reason}")
+
+
+def start_refusal(reason: str) -> EngineRejected:
+    """Why a container could not be started, from the engine's own `reason`, and what to do about it."""
+    if _GPU_REFUSALS.search(reason):
+        return GpuUnavailable(f"The engine cannot hand out the GPUs: {reason}. {_GPU_REMEDY}")
+    program = _ENTRY_POINT_REFUSAL.search(reason)
+    if program is None:
+        return EngineRejected(f"The container could not be started: {reason}")
+    return EngineRejected(
+        f'The image\'s entry point "{program["program"]}" cannot be run: {program["reason"]}. '
+        "An image without an ENTRYPOINT needs an executable of that name on its PATH."
+    )
