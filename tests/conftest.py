@@ -158,16 +158,22 @@ def _swept(request: pytest.FixtureRequest, run_id: str, homes: Path) -> Iterator
 
 
 def sweep(engine: Engine, run_id: str, homes: Path) -> None:
-    """Remove all containers that carry this run's id, or whose home lies below `homes`."""
+    """Remove all containers and networks that carry this run's id, or whose home lies below `homes`."""
     try:
         found = engine.containers({})
     except EngineUnreachable:
         return
     for container in found:
-        home = container.labels.get(HOME_LABEL)
-        ours = home is not None and Path(home).is_relative_to(homes)
-        if ours or container.labels.get(RUN_LABEL) == run_id:
+        if _is_ours(container.labels, run_id, homes):
             try:
                 engine.remove(container.container_id)
             except EngineError as exc:
                 pytest.fail(f"left behind on the engine: {container.name}: {exc}")
+    for network in engine.networks({}):
+        if _is_ours(network.labels, run_id, homes):
+            engine.remove_network(network.network_id)
+
+
+def _is_ours(labels: Mapping[str, str], run_id: str, homes: Path) -> bool:
+    home = labels.get(HOME_LABEL)
+    return labels.get(RUN_LABEL) == run_id or (home is not None and Path(home).is_relative_to(homes))

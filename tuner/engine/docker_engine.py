@@ -253,10 +253,11 @@ class DockerEngine:
         with self._api(f"start container {container_id}") as api:
             try:
                 api.start(container_id)
-            except docker.errors.NotFound:
-                # Engines answer 404 both for no such container and, some of them, for no such entry point.
+            except docker.errors.NotFound as exc:
+                # No such container; else what the container needs is not there: its network, or, for some engines,
+                # its entry point.
                 api.inspect_container(container_id)
-                raise
+                raise start_refusal(_text(exc)) from exc
             except docker.errors.APIError as exc:
                 raise start_refusal(_text(exc)) from exc
 
