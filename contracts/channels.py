@@ -4,12 +4,17 @@ Source: SageMaker developer guide, "How Amazon SageMaker Provides Training Infor
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from contracts.errors import InvalidConfigFile
+
+_Object = TypeVar("_Object")
+
+#: The distribution with which each host of a job gets its share of the objects, and not all of them.
+SHARDED_BY_S3_KEY = "ShardedByS3Key"
 
 
 class InputMode(StrEnum):
@@ -42,12 +47,29 @@ class Compression(StrEnum):
     GZIP = "Gzip"
 
 
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Which share of a channel ``ShardedByS3Key`` is a host's: host `index` (from 0) of the `count` that share it.
+
+    Which object goes to which host is not published by the service. Here it is round robin over the objects in their
+    order: shares differ by one object at most, and with fewer objects than hosts the last hosts get none.
+    """
+
+    index: int = 0
+    count: int = 1
+
+    def of(self, objects: Sequence[_Object]) -> Sequence[_Object]:
+        """This host's share of `objects`."""
+        return objects if self.count == 1 else objects[self.index :: self.count]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Channel:
     """One named input: where it comes from (`uri`) and how the container gets it.
 
-    `uri`, `source_type`, `attribute_names`, `compression` and `shuffle_seed` are known on the platform's side only; the
-    container sees a folder, or FIFOs. `distribution` is ``FullyReplicated`` or ``ShardedByS3Key``.
+    `uri`, `source_type`, `attribute_names`, `compression`, `shuffle_seed` and `instance_groups` are known on the
+    platform's side only; the container sees a folder, or FIFOs. `distribution` is ``FullyReplicated`` or
+    ``ShardedByS3Key``. The channel is for the hosts of `instance_groups` only; for all where none is named.
     """
 
     name: str
@@ -60,6 +82,12 @@ class Channel:
     record_wrapper: RecordWrapper = RecordWrapper.NONE
     compression: Compression = Compression.NONE
     shuffle_seed: int | None = None
+    instance_groups: tuple[str, ...] = ()
+
+    @property
+    def is_sharded(self) -> bool:
+        """Whether each host gets its share of the objects, and not all of them."""
+        return self.distribution == SHARDED_BY_S3_KEY
 
     @classmethod
     def from_request(cls, channel: Mapping[str, Any], *, default_mode: InputMode) -> "Channel":
@@ -76,6 +104,7 @@ class Channel:
             record_wrapper=RecordWrapper(channel.get("RecordWrapperType", RecordWrapper.NONE)),
             compression=Compression(channel.get("CompressionType", Compression.NONE)),
             shuffle_seed=channel.get("ShuffleConfig", {}).get("Seed"),
+            instance_groups=tuple(source.get("InstanceGroupNames", ())),
         )
 
 

@@ -6,6 +6,7 @@ ContractError
 ├── InvalidRange            a parameter range that contains nothing, or scales where it cannot
 ├── InvalidMetricDefinition a metric's regular expression cannot find a number
 ├── InvalidManifest         a manifest does not list objects as the contract says it does
+├── InvalidMessage          a body that a multi-model container sends or gets is not as the contract says
 ├── InvalidRecord           something is too long to be one RecordIO record
 └── IllegalTransition       a job was to change to a status that its present status does not lead to
 """
@@ -33,6 +34,10 @@ class InvalidMetricDefinition(ContractError):
 
 class InvalidManifest(ContractError):
     """A manifest does not list objects as the contract says it does; the text begins with a verb."""
+
+
+class InvalidMessage(ContractError):
+    """A body that a multi-model container sends or gets is not as the contract says; the text begins with a verb."""
 
 
 class InvalidRecord(ContractError):

@@ -15,13 +15,22 @@ from contracts.errors import IllegalTransition
 from contracts.hyperparameters import TUNING_OBJECTIVE_METRIC
 from contracts.metrics import MetricDefinition, Objective
 from contracts.ranges import ParameterRange, parameter_ranges_from_request
+from contracts.resources import Host, hosts_from_request
 
 #: The service's default for a training job's MaxRuntimeInSeconds: one day.
 DEFAULT_MAX_RUNTIME_SECONDS = 86_400
 
 
+class JobKind(StrEnum):
+    """What a job does, of those that run containers."""
+
+    TRAINING = "training"
+    PROCESSING = "processing"
+    TRANSFORM = "transform"
+
+
 class JobStatus(StrEnum):
-    """The primary status of a training job or a tuning job."""
+    """The primary status of a job of any kind."""
 
     IN_PROGRESS = "InProgress"
     STOPPING = "Stopping"
@@ -42,12 +51,14 @@ class SecondaryStatus(StrEnum):
     STARTING = "Starting"
     DOWNLOADING = "Downloading"
     TRAINING = "Training"
+    INTERRUPTED = "Interrupted"
     UPLOADING = "Uploading"
     STOPPING = "Stopping"
     COMPLETED = "Completed"
     FAILED = "Failed"
     STOPPED = "Stopped"
     MAX_RUNTIME_EXCEEDED = "MaxRuntimeExceeded"
+    MAX_WAIT_TIME_EXCEEDED = "MaxWaitTimeExceeded"
 
     @property
     def primary(self) -> JobStatus:
@@ -68,7 +79,15 @@ class StopReason(StrEnum):
 
     USER = "User"
     MAX_RUNTIME = "MaxRuntime"
+    MAX_WAIT_TIME = "MaxWaitTime"
     TUNING_JOB = "TuningJob"
+
+
+class Interruption(StrEnum):
+    """How a job on spot instances loses them: with SIGTERM and 120 s of notice, or with SIGKILL at once."""
+
+    WITH_NOTICE = "WithNotice"
+    WITHOUT_NOTICE = "WithoutNotice"
 
 
 _PRIMARY = {
@@ -77,20 +96,30 @@ _PRIMARY = {
     SecondaryStatus.FAILED: JobStatus.FAILED,
     SecondaryStatus.STOPPED: JobStatus.STOPPED,
     SecondaryStatus.MAX_RUNTIME_EXCEEDED: JobStatus.STOPPED,
+    SecondaryStatus.MAX_WAIT_TIME_EXCEEDED: JobStatus.STOPPED,
 }
 
 _S = SecondaryStatus
 _ENDS = frozenset({_S.FAILED, _S.STOPPED})
+_OUT_OF_TIME = frozenset({_S.MAX_RUNTIME_EXCEEDED, _S.MAX_WAIT_TIME_EXCEEDED})
 _TRAINING_JOB_TRANSITIONS: Mapping[SecondaryStatus, frozenset[SecondaryStatus]] = {
     _S.PENDING: frozenset({_S.STARTING}) | _ENDS,
     _S.STARTING: frozenset({_S.DOWNLOADING, _S.TRAINING, _S.STOPPING}) | _ENDS,
     _S.DOWNLOADING: frozenset({_S.TRAINING, _S.STOPPING}) | _ENDS,
-    _S.TRAINING: frozenset({_S.UPLOADING, _S.STOPPING}) | _ENDS,
-    _S.STOPPING: frozenset({_S.UPLOADING, _S.MAX_RUNTIME_EXCEEDED}) | _ENDS,
-    _S.UPLOADING: frozenset({_S.COMPLETED, _S.MAX_RUNTIME_EXCEEDED}) | _ENDS,
+    _S.TRAINING: frozenset({_S.UPLOADING, _S.STOPPING, _S.INTERRUPTED}) | _ENDS,
+    _S.INTERRUPTED: frozenset({_S.STARTING, _S.STOPPING, _S.MAX_WAIT_TIME_EXCEEDED}) | _ENDS,
+    _S.STOPPING: frozenset({_S.UPLOADING}) | _OUT_OF_TIME | _ENDS,
+    _S.UPLOADING: frozenset({_S.COMPLETED}) | _OUT_OF_TIME | _ENDS,
 }
 _TUNING_JOB_TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = {
     JobStatus.IN_PROGRESS: frozenset({JobStatus.STOPPING, JobStatus.COMPLETED, JobStatus.FAILED}),
+    JobStatus.STOPPING: frozenset({JobStatus.STOPPED, JobStatus.COMPLETED, JobStatus.FAILED}),
+}
+
+
+#: Processing jobs and transform jobs.
+_JOB_TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = {
+    JobStatus.IN_PROGRESS: frozenset({JobStatus.STOPPING, JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.STOPPED}),
     JobStatus.STOPPING: frozenset({JobStatus.STOPPED, JobStatus.COMPLETED, JobStatus.FAILED}),
 }
 
@@ -107,9 +136,19 @@ def check_tuning_job_transition(old: JobStatus, new: JobStatus) -> None:
         raise IllegalTransition(f"a tuning job does not go from {old} to {new}")
 
 
+def check_job_transition(old: JobStatus, new: JobStatus) -> None:
+    """Raise IllegalTransition unless a processing job or transform job may go from `old` to `new`."""
+    if new not in _JOB_TRANSITIONS.get(old, frozenset()):
+        raise IllegalTransition(f"a job does not go from {old} to {new}")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingJobSpec:
-    """One training job: what a (valid, completed) CreateTrainingJob request asks for."""
+    """One training job: what a (valid, completed) CreateTrainingJob request asks for.
+
+    `max_wait_seconds` is there for jobs on spot instances only, which can be interrupted. Without `compress`, model and
+    output are delivered file by file.
+    """
 
     name: str
     image: str
@@ -118,9 +157,10 @@ class TrainingJobSpec:
     metric_definitions: tuple[MetricDefinition, ...]
     environment: Mapping[str, str]
     max_runtime_seconds: int
-    instance_type: str | None
-    instance_count: int
+    hosts: tuple[Host, ...]
     output_uri: str | None
+    max_wait_seconds: int | None = None
+    compress: bool = True
     entry_point: tuple[str, ...] | None = None
     arguments: tuple[str, ...] | None = None
     checkpoint_path: str | None = None
@@ -134,6 +174,9 @@ class TrainingJobSpec:
         mode = InputMode(algorithm.get("TrainingInputMode", InputMode.FILE))
         resources = request.get("ResourceConfig", {})
         checkpoint = request.get("CheckpointConfig")
+        stopping = request.get("StoppingCondition", {})
+        output = request.get("OutputDataConfig", {})
+        spot = request.get("EnableManagedSpotTraining", False)
         return cls(
             name=request["TrainingJobName"],
             image=algorithm["TrainingImage"],
@@ -145,12 +188,11 @@ class TrainingJobSpec:
                 MetricDefinition.from_request(definition) for definition in algorithm.get("MetricDefinitions", ())
             ),
             environment=request.get("Environment", {}),
-            max_runtime_seconds=request.get("StoppingCondition", {}).get(
-                "MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME_SECONDS
-            ),
-            instance_type=resources.get("InstanceType"),
-            instance_count=resources.get("InstanceCount", 1),
-            output_uri=request.get("OutputDataConfig", {}).get("S3OutputPath"),
+            max_runtime_seconds=stopping.get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME_SECONDS),
+            hosts=hosts_from_request(resources),
+            output_uri=output.get("S3OutputPath"),
+            max_wait_seconds=stopping.get("MaxWaitTimeInSeconds") if spot else None,
+            compress=output.get("CompressionType", "GZIP") != "NONE",
             entry_point=_texts(algorithm.get("ContainerEntrypoint")),
             arguments=_texts(algorithm.get("ContainerArguments")),
             checkpoint_path=checkpoint.get("LocalPath", "/opt/ml/checkpoints") if checkpoint else None,
@@ -193,6 +235,11 @@ class TuningJobSpec:
             random_seed=config.get("RandomSeed"),
             definition=request["TrainingJobDefinition"],
         )
+
+    @property
+    def hosts(self) -> tuple[Host, ...]:
+        """The hosts of each trial."""
+        return hosts_from_request(self.definition.get("ResourceConfig", {}))
 
     def training_job_name(self, index: int, suffix: str) -> str:
         """The name of trial `index` (from 1): ``<tuning job>-<3-digit counter>-<8 hex digits>``."""

@@ -10,6 +10,8 @@ MAX_FAILURE_LENGTH = 1024
 
 #: What the container gets between SIGTERM and SIGKILL when a training job is stopped or runs out of time.
 TRAINING_STOP_GRACE_SECONDS = 120
+#: What the other hosts of a job get when one has failed. The service does not say; what it gives to hosted models.
+HOST_STOP_GRACE_SECONDS = 30
 
 _KNOWN_CODES = {
     126: "the entry point is not executable",

@@ -62,6 +62,10 @@ class OptMlLayout:
         """Where the container leaves the model; becomes ``model.tar.gz``."""
         return self.root / "model"
 
+    def loaded_model(self, name: str) -> Path:
+        """Where a multi-model container finds the model called `name`; its `model` is not used then."""
+        return self.root / "models" / name / "model"
+
     @property
     def output(self) -> Path:
         """The folder of the failure file and of the output data."""

@@ -1,49 +1,50 @@
-"""``resourceconfig.json``: the hosts of a job and which of them this is; and what an instance type brings.
+"""``resourceconfig.json``: the hosts of a job and which of them this is.
 
-Source: SageMaker developer guide, "Distributed Training Configuration". Real files carry more than the three
-documented fields; a reader must live with just those three, and with any further field.
+Source: SageMaker developer guide, "Distributed Training Configuration", "Train Using a Heterogeneous Cluster". Real
+files carry more than the three documented fields; a reader must live with just those three, and with any further field.
 """
 
 import json
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from contracts.errors import InvalidConfigFile
 
 #: The group name that the platform writes when the request names no instance groups.
 HOMOGENEOUS_GROUP = "homogeneousCluster"
-
-#: GPUs by instance type, for the types whose GPUs a container sees as NVIDIA devices. Source: AWS instance tables.
-_GPUS_BY_TYPE: dict[str, int] = {
-    **{f"ml.{family}.{size}": 1 for family in ("g4dn", "g5", "g6", "g6e") for size in ("xlarge", "2xlarge", "4xlarge")},
-    **{f"ml.{family}.{size}": 1 for family in ("g4dn", "g5", "g6", "g6e") for size in ("8xlarge", "16xlarge")},
-    **{f"ml.{family}.12xlarge": 4 for family in ("g4dn", "g5", "g6", "g6e")},
-    **{f"ml.{family}.24xlarge": 4 for family in ("g5", "g6", "g6e")},
-    **{f"ml.{family}.48xlarge": 8 for family in ("g5", "g6", "g6e")},
-    "ml.p2.xlarge": 1,
-    "ml.p2.8xlarge": 8,
-    "ml.p2.16xlarge": 16,
-    "ml.p3.2xlarge": 1,
-    "ml.p3.8xlarge": 4,
-    "ml.p3.16xlarge": 8,
-    "ml.p3dn.24xlarge": 8,
-    **{f"ml.{family}.24xlarge": 8 for family in ("p4d", "p4de")},
-    "ml.p5.4xlarge": 1,
-    **{f"ml.{family}.48xlarge": 8 for family in ("p5", "p5e", "p5en")},
-    "local_gpu": 1,
-}
-_GPU_FAMILY = re.compile(r"ml\.(p\d|g\d)")
+#: What stands for the instance type where a request names none: this host.
+LOCAL = "local"
 
 
-def gpus_of_instance_type(instance_type: str) -> int:
-    """How many NVIDIA GPUs a host of `instance_type` brings; 0 for a CPU type, 1 for a GPU type not in the table."""
-    return _GPUS_BY_TYPE.get(instance_type, 1 if _GPU_FAMILY.match(instance_type) else 0)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Host:
+    """One host of a job: its name, the instance group it belongs to, its instance type."""
+
+    name: str = "algo-1"
+    group: str = HOMOGENEOUS_GROUP
+    instance_type: str = LOCAL
+
+
+def hosts_from_request(resources: Mapping[str, Any]) -> tuple[Host, ...]:
+    """The hosts that a request's ResourceConfig (or ClusterConfig) asks for, ``algo-1`` first, group after group."""
+    groups = resources.get("InstanceGroups") or [
+        {
+            "InstanceGroupName": HOMOGENEOUS_GROUP,
+            "InstanceType": resources.get("InstanceType") or LOCAL,
+            "InstanceCount": resources.get("InstanceCount", 1),
+        }
+    ]
+    places = [group for group in groups for _ in range(group["InstanceCount"])]
+    return tuple(
+        Host(name=f"algo-{number}", group=group["InstanceGroupName"], instance_type=group["InstanceType"])
+        for number, group in enumerate(places, start=1)
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResourceConfig:
-    """The hosts of a job, as one of them sees them."""
+    """The hosts of a job by name, as one of them sees them."""
 
     current_host: str = "algo-1"
     hosts: Sequence[str] = ("algo-1",)
@@ -56,19 +57,30 @@ class ResourceConfig:
         return self.current_host == self.hosts[0]
 
 
-def format_resource_config(config: ResourceConfig) -> str:
-    """The text of ``resourceconfig.json``, with the fields that real files carry."""
-    hosts = sorted(config.hosts)
-    instance_type = config.instance_type or "local"
+def format_resource_config(
+    current: Host = Host(), hosts: Sequence[Host] = (Host(),), *, network_interface_name: str = "eth0"
+) -> str:
+    """The text of ``resourceconfig.json`` for `current`, one of `hosts`, with the fields that real files carry.
+
+    Host names are sorted as text, as the platform does: ``algo-10`` comes before ``algo-2``.
+    """
+    groups: dict[str, list[Host]] = {}
+    for host in hosts:
+        groups.setdefault(host.group, []).append(host)
     document = {
-        "current_host": config.current_host,
-        "current_instance_type": instance_type,
-        "current_group_name": HOMOGENEOUS_GROUP,
-        "hosts": hosts,
+        "current_host": current.name,
+        "current_instance_type": current.instance_type,
+        "current_group_name": current.group,
+        "hosts": sorted(host.name for host in hosts),
         "instance_groups": [
-            {"instance_group_name": HOMOGENEOUS_GROUP, "instance_type": instance_type, "hosts": hosts},
+            {
+                "instance_group_name": name,
+                "instance_type": members[0].instance_type,
+                "hosts": sorted(host.name for host in members),
+            }
+            for name, members in groups.items()
         ],
-        "network_interface_name": config.network_interface_name,
+        "network_interface_name": network_interface_name,
         "topology": None,
     }
     return json.dumps(document, sort_keys=True)

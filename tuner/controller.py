@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from contracts.jobs import JobStatus, ObjectiveStatus, SecondaryStatus, StopReason
-from contracts.resources import gpus_of_instance_type
 from tuner.errors import TunerError
 from tuner.jobs.runner import JobRunner
+from tuner.jobs.sizing import gpu_count
 from tuner.profile import HostProfile
 from tuner.search.space import SearchSpace
 from tuner.search.strategy import Trial, make_strategy, trial_generator
@@ -100,7 +100,7 @@ class Controller:
             self._store.create_training_job(
                 spec.training_job_request(name, tuned, list(job.request.get("Tags", ()))),
                 now=self._clock(),
-                gpu_count=gpu_count(self._profile, spec.definition.get("ResourceConfig", {}).get("InstanceType")),
+                gpu_count=gpu_count(self._profile, spec.hosts),
                 tuning_job=job.name,
                 trial_index=index,
                 tuned=tuned,
@@ -131,13 +131,6 @@ class Controller:
     def _is_out_of_time(self, job: TuningJobRecord) -> bool:
         limit = job.spec.max_runtime_seconds
         return limit is not None and self._clock() - job.creation_time > limit
-
-
-def gpu_count(profile: HostProfile, instance_type: str | None) -> int:
-    """How many GPUs one training job gets: what the profile says, else what the instance type has."""
-    if profile.gpus_per_training_job is not None:
-        return profile.gpus_per_training_job
-    return 0 if instance_type is None else gpus_of_instance_type(instance_type)
 
 
 def stop_job(store: Store, name: str, *, now: float) -> None:

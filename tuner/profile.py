@@ -60,6 +60,11 @@ class HostProfile:
         """The folder of one tuning job's reports."""
         return self.home / "tuning" / tuning_job
 
+    @property
+    def cache(self) -> Path:
+        """The folder of what was fetched from S3, for all jobs."""
+        return self.home / "cache"
+
     def endpoint_folder(self, endpoint: str) -> Path:
         """The folder of one endpoint: its lock, and the model while it is served."""
         return self.home / "endpoints" / endpoint

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from contracts.jobs import TrainingJobSpec, TuningJobSpec
-from tuner.controller import gpu_count
+from contracts.resources import Host
 from tuner.engine.images import provide_image
 from tuner.engine.protocol import Engine
 from tuner.errors import GpuUnavailable, ResourceInUse, ResourceNotFound
+from tuner.jobs.sizing import gpu_count, gpus_of_host
 from tuner.profile import HostProfile
 from tuner.store.records import TrainingJobRecord, TuningJobRecord
 from tuner.store.sqlite_store import Store
@@ -49,7 +50,7 @@ def submit_tuning_job(
     definition = spec.definition
     _check_machine(
         image=definition["AlgorithmSpecification"]["TrainingImage"],
-        instance_type=definition.get("ResourceConfig", {}).get("InstanceType"),
+        hosts=spec.hosts,
         engine=engine,
         profile=profile,
         gpus=gpus,
@@ -83,10 +84,8 @@ def submit_training_job(
                 f" name already exists ({spec.name})"
             )
         return existing
-    _check_machine(
-        image=spec.image, instance_type=spec.instance_type, engine=engine, profile=profile, gpus=gpus, say=say
-    )
-    store.create_training_job(request, now=now, gpu_count=gpu_count(profile, spec.instance_type))
+    _check_machine(image=spec.image, hosts=spec.hosts, engine=engine, profile=profile, gpus=gpus, say=say)
+    store.create_training_job(request, now=now, gpu_count=gpu_count(profile, spec.hosts))
     return store.training_job(spec.name)
 
 
@@ -112,13 +111,20 @@ def name_for_another_run(store: Store, name: str) -> str:
 
 
 def _check_machine(
-    *, image: str, instance_type: str | None, engine: Engine, profile: HostProfile, gpus: Sequence[str], say: Say
+    *, image: str, hosts: Sequence[Host], engine: Engine, profile: HostProfile, gpus: Sequence[str], say: Say
 ) -> None:
     """Raise unless this machine has the image (or gets it) and the GPUs that a job needs."""
-    needed = gpu_count(profile, instance_type)
+    needed = gpu_count(profile, hosts)
     if needed > len(gpus):
         asked = (
-            f"gpus_per_training_job is {needed}" if profile.gpus_per_training_job else f"{instance_type} has {needed}"
+            f"gpus_per_training_job is {profile.gpus_per_training_job}"
+            if profile.gpus_per_training_job
+            else ", ".join(
+                f"{host.name}: {host.instance_type} has {gpus_of_host(host, profile)}"
+                if len(hosts) > 1
+                else f"{host.instance_type} has {needed}"
+                for host in hosts
+            )
         )
         have = f"this machine has {len(gpus)}" if gpus else "this machine has none"
         raise GpuUnavailable(

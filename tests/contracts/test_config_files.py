@@ -7,12 +7,7 @@ from hypothesis import strategies as st
 
 from contracts.channels import Channel, InputMode, format_input_data_config, parse_input_data_config
 from contracts.errors import InvalidConfigFile
-from contracts.resources import (
-    ResourceConfig,
-    format_resource_config,
-    gpus_of_instance_type,
-    parse_resource_config,
-)
+from contracts.resources import Host, format_resource_config, parse_resource_config
 
 NO_HOST = '{"current_host": "algo-1", "hosts": [], "network_interface_name": "eth0"}'
 
@@ -39,18 +34,14 @@ def test_the_address_of_a_channel_is_not_passed_on() -> None:
     assert "secret" not in text
 
 
-@given(st.lists(names, min_size=1, max_size=5, unique=True), st.none() | names)
-def test_hosts_come_back_from_their_file_in_order(hosts: list[str], instance_type: str | None) -> None:
+@given(st.lists(names, min_size=1, max_size=5, unique=True), names)
+def test_hosts_come_back_from_their_file_in_order(hosts: list[str], instance_type: str) -> None:
     """Hosts are sorted, so that every host sees the same leader."""
-    config = ResourceConfig(current_host=hosts[0], hosts=tuple(hosts), instance_type=instance_type)
+    written = [Host(name=name, instance_type=instance_type) for name in hosts]
 
-    read = parse_resource_config(format_resource_config(config))
+    read = parse_resource_config(format_resource_config(written[0], written))
 
-    assert (tuple(sorted(hosts)), hosts[0], instance_type or "local") == (
-        read.hosts,
-        read.current_host,
-        read.instance_type,
-    )
+    assert (tuple(sorted(hosts)), hosts[0], instance_type) == (read.hosts, read.current_host, read.instance_type)
 
 
 def test_a_resource_file_with_just_the_documented_fields_is_read() -> None:
@@ -72,19 +63,3 @@ def test_an_input_file_that_is_no_object_of_channels_is_refused(text: str) -> No
     """The text names the file."""
     with pytest.raises(InvalidConfigFile, match=r"inputdataconfig\.json"):
         parse_input_data_config(text)
-
-
-@pytest.mark.parametrize(
-    ("instance_type", "gpus"),
-    [
-        ("local", 0),
-        ("local_gpu", 1),
-        ("ml.m5.large", 0),
-        ("ml.p3.8xlarge", 4),
-        ("ml.g5.48xlarge", 8),
-        ("ml.g9.huge", 1),
-    ],
-)
-def test_an_instance_type_tells_how_many_gpus_it_brings(instance_type: str, gpus: int) -> None:
-    """A GPU family that is newer than the table brings one."""
-    assert gpus == gpus_of_instance_type(instance_type)

@@ -17,6 +17,7 @@ from contracts.jobs import (
     check_tuning_job_transition,
 )
 from contracts.paths import OptMlLayout
+from contracts.resources import Host
 
 
 @given(st.lists(st.sampled_from(SecondaryStatus), max_size=30))
@@ -61,11 +62,11 @@ def test_a_request_is_seen_as_a_training_job() -> None:
     """The members of the request under Python's names."""
     spec = TrainingJobSpec.from_request(training_request())
 
-    assert ("job", "image:latest", 60, "local") == (
+    assert ("job", "image:latest", 60, (Host(),)) == (
         spec.name,
         spec.image,
         spec.max_runtime_seconds,
-        spec.instance_type,
+        spec.hosts,
     )
     assert ["training"] == [channel.name for channel in spec.channels]
     assert ["accuracy"] == [metric.name for metric in spec.metric_definitions]

@@ -1,15 +1,21 @@
 """A home worked on a fake engine: the real store, runner and controller, with time in the test's hand."""
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from tuner.controller import Controller
 from tuner.engine.fake import FakeEngine, FakeImage
 from tuner.engine.fake_container import Program
+from tuner.engine.protocol import JOB_LABEL
 from tuner.jobs.runner import JobRunner
 from tuner.profile import HostProfile
 from tuner.store.records import TrainingJobRecord
 from tuner.store.sqlite_store import Store
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Clock:
@@ -21,6 +27,19 @@ class Clock:
     def __call__(self) -> float:
         """The time now, in seconds since the epoch."""
         return self.now
+
+
+class AtOnce(Executor):
+    """Does in the foreground what would run in the background, so that a test need not wait."""
+
+    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        """Do it now."""
+        future: Future[R] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - a future keeps whatever is raised
+            future.set_exception(error)
+        return future
 
 
 class HomeOfFakes:
@@ -35,7 +54,7 @@ class HomeOfFakes:
 
     def _open(self) -> None:
         self.store = Store(self.profile.database)
-        self.runner = JobRunner(self.store, self.engine, self.profile, self.clock, self.gpus)
+        self.runner = JobRunner(self.store, self.engine, self.profile, self.clock, self.gpus, executor=AtOnce())
         self.controller = Controller(self.store, self.runner, self.profile, self.clock)
 
     def restart(self) -> None:
@@ -50,10 +69,9 @@ class HomeOfFakes:
         self.store.close()
 
     def container_of(self, job: str) -> str:
-        """The id of a job's container."""
-        container_id = self.store.training_job(job).container_id
-        assert container_id is not None
-        return container_id
+        """The id of a job's only container."""
+        (container,) = self.engine.containers({JOB_LABEL: job})
+        return container.container_id
 
     def step_until(self, reached: Callable[[], bool], *, most: int = 2000) -> None:
         """Step, with time going on three seconds each, until `reached`; programs go on by themselves if told so."""

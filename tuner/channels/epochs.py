@@ -1,108 +1,96 @@
 """What goes through a Pipe channel in one epoch: pieces of bytes, in order."""
 
-import gzip
 import random
-import zlib
+import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
-from contracts.channels import Channel, Compression, RecordWrapper, SourceType
-from contracts.errors import InvalidRecord
-from contracts.recordio import record_header, record_padding
+from contracts.channels import Channel, Compression, RecordWrapper, Shard, SourceType
 from tuner.channels.addresses import local_path
 from tuner.channels.augmented_manifest import AugmentedManifest
+from tuner.channels.in_s3 import has_objects_in_s3, objects_in_s3
 from tuner.channels.objects import list_objects
-from tuner.errors import ChannelError
+from tuner.channels.pieces import FilePiece, ObjectPiece, Piece, as_record
+from tuner.s3.addresses import S3Address, S3Object, is_s3
+from tuner.s3.storage import Storage
 
 _Item = TypeVar("_Item")
-_CHUNK_BYTES = 1 << 20
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FilePiece:
-    """The content of a file, unpacked first where it `is_gzip`. `length` is how many bytes it has to give, if fixed."""
-
-    path: Path
-    is_gzip: bool = False
-    length: int | None = None
-
-
-Piece = bytes | FilePiece
+_Source = Path | S3Object | S3Address
 
 
 class Epochs:
     """All epochs of a Pipe channel. The objects are listed once; each epoch shuffles them anew where a seed is given.
 
-    Raises ChannelError where the channel's data cannot be listed.
+    `shard` says which share of a sharded channel it is. What waits for S3 ends soon after `called_off` is set, and an
+    augmented manifest in S3 is kept in the file `scratch`; both may be left out where the data is on this host. Raises
+    ChannelError or S3Error where the channel's data cannot be listed, and CalledOff.
     """
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        shard: Shard = Shard(),  # noqa: B008 - frozen
+        *,
+        scratch: Path | None = None,
+        called_off: threading.Event | None = None,
+    ) -> None:
         self._channel = channel
+        self._shard = shard if channel.is_sharded else Shard()
+        self._called_off = called_off or threading.Event()
         self._augmented: AugmentedManifest | None = None
-        self._paths: list[Path] = []
+        self._sources: Sequence[_Source] = ()
         if channel.source_type is SourceType.AUGMENTED_MANIFEST:
-            self._augmented = AugmentedManifest(local_path(channel.uri), channel.attribute_names)
+            self._augmented = self._open_manifest(scratch)
+        elif has_objects_in_s3(channel):
+            self._sources = objects_in_s3(channel, self._storage, self._called_off)
         else:
-            self._paths = [found.path for found in list_objects(channel)]
+            self._sources = [found.path for found in list_objects(channel)]
 
     def pieces(self, epoch: int) -> Iterator[Piece]:
         """What epoch number `epoch` (from 0) is made of.
 
         Raises ChannelError where a manifest does not say what it has to or an object is too long for a record, OSError
-        where a file cannot be read.
+        where a file cannot be read, S3Error where an object cannot, CalledOff.
         """
         for value in self._values(epoch):
-            piece = value if isinstance(value, bytes) else FilePiece(path=value, is_gzip=self._is_gzip)
+            piece = value if isinstance(value, bytes) else self._piece(value)
             if self._channel.record_wrapper is RecordWrapper.RECORD_IO:
-                yield from _record(piece)
+                yield from as_record(piece)
             else:
                 yield piece
 
-    @property
-    def _is_gzip(self) -> bool:
-        return self._channel.compression is Compression.GZIP
+    def _piece(self, source: _Source) -> FilePiece | ObjectPiece:
+        is_gzip = self._channel.compression is Compression.GZIP
+        if isinstance(source, Path):
+            return FilePiece(path=source, is_gzip=is_gzip)
+        found = self._storage.look_up(source) if isinstance(source, S3Address) else source
+        return ObjectPiece(found=found, storage=self._storage, called_off=self._called_off, is_gzip=is_gzip)
 
-    def _values(self, epoch: int) -> Iterator[bytes | Path]:
-        seed = self._channel.shuffle_seed
+    def _values(self, epoch: int) -> Iterator[bytes | _Source]:
         if self._augmented is not None:
-            return self._augmented.values(_in_order(self._augmented.places, seed, epoch))
-        return iter(_in_order(self._paths, seed, epoch))
+            return self._augmented.values(self._share(self._augmented.places, epoch))
+        return iter(self._share(self._sources, epoch))
 
+    def _share(self, items: Sequence[_Item], epoch: int) -> Sequence[_Item]:
+        """This host's items. All hosts shuffle all items alike, then take theirs: so they change places each epoch."""
+        return self._shard.of(_in_order(items, self._channel.shuffle_seed, epoch))
 
-def gunzipped(path: Path) -> Iterator[bytes]:
-    """The content of a gzip file, in chunks; raises ChannelError where it is none or is cut off."""
-    try:
-        with gzip.open(path) as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                yield chunk
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise ChannelError(f"{path} is no whole gzip file: {error}") from error
+    @cached_property
+    def _storage(self) -> Storage:
+        return Storage.connect()
 
-
-def record_length(path: Path, *, is_gzip: bool = False) -> int:
-    """How many bytes the record of an object has; a packed one is unpacked to know it, for its own word may be wrong.
-
-    Raises ChannelError where that is more than a record holds, OSError.
-    """
-    length = sum(len(chunk) for chunk in gunzipped(path)) if is_gzip else path.stat().st_size
-    try:
-        record_header(length)
-    except InvalidRecord as error:
-        raise ChannelError(f"{path}: {error}") from error
-    return length
-
-
-def _record(piece: Piece) -> Iterator[Piece]:
-    if isinstance(piece, FilePiece):
-        length = record_length(piece.path, is_gzip=piece.is_gzip)
-        piece = FilePiece(path=piece.path, is_gzip=piece.is_gzip, length=length)
-    else:
-        length = len(piece)
-    yield record_header(length)
-    yield piece
-    yield record_padding(length)
+    def _open_manifest(self, scratch: Path | None) -> AugmentedManifest:
+        names = self._channel.attribute_names
+        if not is_s3(self._channel.uri):
+            path = local_path(self._channel.uri)
+            return AugmentedManifest(path, names, path)
+        assert scratch is not None  # whoever leaves it out has no such channel
+        address = S3Address.parse(self._channel.uri)
+        with scratch.open("wb") as file:
+            file.writelines(self._storage.read(self._storage.look_up(address), called_off=self._called_off))
+        return AugmentedManifest(scratch, names, address)
 
 
 def _in_order(items: Sequence[_Item], seed: int | None, epoch: int) -> Sequence[_Item]:

@@ -5,27 +5,34 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from contracts.channels import Channel, InputMode
+from contracts.channels import Channel, InputMode, Shard
 from contracts.paths import OptMlLayout
 from tuner.channels.epochs import Epochs
-from tuner.channels.fifo import CalledOff, FifoWriter, make_fifo
+from tuner.channels.fifo import FifoWriter, make_fifo
 from tuner.channels.progress import FeedProgress, FeedState
+from tuner.s3.errors import CalledOff
 
 #: A thread that is called off ends within a fraction of a second, unless a disk or a network file system hangs.
 _JOIN_SECONDS = 5.0
 
 
 class ChannelFeeds:
-    """The Pipe channels of one job. `progress_folder` is where it is remembered how far each has been fed.
+    """The Pipe channels of one host. `progress_folder` is where it is remembered how far each has been fed.
 
-    Goes on where an earlier process stopped between two epochs. `activity` is set when there is a `problem`.
+    `shard` says which host it is. Goes on where an earlier process stopped between two epochs. `activity` is set when
+    there is a `problem`.
     """
 
     def __init__(
-        self, channels: Iterable[Channel], layout: OptMlLayout, progress_folder: Path, activity: threading.Event
+        self,
+        channels: Iterable[Channel],
+        layout: OptMlLayout,
+        progress_folder: Path,
+        activity: threading.Event,
+        shard: Shard = Shard(),  # noqa: B008 - frozen
     ) -> None:
         self._feeders = [
-            _Feeder(channel, layout, progress_folder / channel.name, activity)
+            _Feeder(channel, layout, progress_folder / channel.name, activity, shard)
             for channel in channels
             if channel.input_mode is InputMode.PIPE
         ]
@@ -65,10 +72,14 @@ def remove_fifos(layout: OptMlLayout) -> None:
 class _Feeder:
     """Feeds one channel, an epoch after the other, until it is called off."""
 
-    def __init__(self, channel: Channel, layout: OptMlLayout, progress: Path, activity: threading.Event) -> None:
+    def __init__(
+        self, channel: Channel, layout: OptMlLayout, progress: Path, activity: threading.Event, shard: Shard
+    ) -> None:
         self._channel = channel
+        self._shard = shard
         self._layout = layout
         self._progress = FeedProgress(progress)
+        self._scratch = progress.with_name(f"{progress.name}~manifest")  # no channel can be called like that
         self._activity = activity
         self._called_off = threading.Event()
         self._enough = threading.Event()
@@ -107,7 +118,7 @@ class _Feeder:
 
     def _run(self) -> None:
         try:
-            epochs = Epochs(self._channel)
+            epochs = Epochs(self._channel, self._shard, scratch=self._scratch, called_off=self._called_off)
             while True:
                 self._feed(epochs)
         except CalledOff:

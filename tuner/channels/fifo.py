@@ -5,15 +5,17 @@ import fcntl
 import os
 import select
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
-from tuner.channels.epochs import Piece, gunzipped
+from tuner.channels.pieces import FilePiece, Piece
+from tuner.channels.unpacking import CHUNK_BYTES
 from tuner.errors import ChannelError
+from tuner.s3.errors import CalledOff
 
 #: How long to wait before looking again whether somebody reads, in seconds. No event tells: a reader that waits in
 #: open() is seen only by trying to open the other end.
@@ -22,13 +24,8 @@ _LOOK_SECONDS = 0.01
 _CALLED_OFF_MILLISECONDS = 100
 #: How much the pipe holds, where the system grants it: fewer, longer turns between both ends.
 _PIPE_BYTES = 1 << 20
-_CHUNK_BYTES = 1 << 20
 #: Everybody may read, for images do not all run as root.
 _MODE = 0o644
-
-
-class CalledOff(Exception):
-    """The writer was told to stop."""
 
 
 def make_fifo(path: Path) -> None:
@@ -89,13 +86,16 @@ class FifoWriter:
         os.close(self._descriptor)
 
     def send(self, piece: Piece) -> None:
-        """Write `piece`; raises OSError where a file cannot be read, ChannelError where it has changed its length."""
+        """Write `piece`; raises what reading it raises, and ChannelError where it has changed its length."""
         if isinstance(piece, bytes):
             self._write(piece)
             return
-        sent = self._send_gzip(piece.path) if piece.is_gzip else self._send_file(piece.path)
+        if isinstance(piece, FilePiece) and not piece.is_gzip:
+            sent = self._send_file(piece.path)
+        else:
+            sent = self._send_all(piece.chunks())
         if piece.length is not None and sent != piece.length:
-            raise ChannelError(f"{piece.path} was changed while it was read")
+            raise ChannelError(f"{piece.name} was changed while it was read")
 
     def _write(self, content: bytes) -> None:
         rest = memoryview(content)
@@ -103,9 +103,9 @@ class FifoWriter:
             count = self._once_there_is_room(partial(os.write, self._descriptor, rest))
             rest = rest[count:]
 
-    def _send_gzip(self, path: Path) -> int:
+    def _send_all(self, chunks: Iterator[bytes]) -> int:
         sent = 0
-        for chunk in gunzipped(path):
+        for chunk in chunks:
             self._write(chunk)
             sent += len(chunk)
         return sent
@@ -114,21 +114,14 @@ class FifoWriter:
         """The kernel moves the bytes: nothing passes through this process. Not every file system can."""
         sent = 0
         with path.open("rb", buffering=0) as file:
-            send = partial(os.sendfile, self._descriptor, file.fileno(), None, _CHUNK_BYTES)
+            send = partial(os.sendfile, self._descriptor, file.fileno(), None, CHUNK_BYTES)
             try:
                 while count := self._once_there_is_room(send):
                     sent += count
             except OSError as error:
                 if error.errno not in {errno.EINVAL, errno.ENOSYS}:
                     raise
-                sent += self._send_chunks(file)
-        return sent
-
-    def _send_chunks(self, file: IO[bytes]) -> int:
-        sent = 0
-        while chunk := file.read(_CHUNK_BYTES):
-            self._write(chunk)
-            sent += len(chunk)
+                sent += self._send_all(iter(partial(file.read, CHUNK_BYTES), b""))
         return sent
 
     def _once_there_is_room(self, write: Callable[[], int]) -> int:

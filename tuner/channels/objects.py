@@ -1,4 +1,4 @@
-"""The objects of a channel: which files of this host it is made of, and in which order."""
+"""The objects of a channel of this host: which files it is made of, and in which order."""
 
 import os
 import stat
@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contracts.channels import Channel, SourceType
-from contracts.errors import InvalidManifest
-from contracts.manifests import parse_manifest
-from tuner.channels.addresses import is_local, local_path, local_text
-from tuner.errors import ChannelError, NotSupported
+from tuner.channels.addresses import local_path
+from tuner.channels.manifest_files import parsed_manifest, resolved_text
+from tuner.errors import ChannelError
 
 #: So many names of what is missing are told; the rest is counted.
 _MOST_NAMES = 5
@@ -25,7 +24,7 @@ class ChannelObject:
 
 
 def list_objects(channel: Channel) -> list[ChannelObject]:
-    """The files of a channel with a prefix or a manifest, in listing order.
+    """The files of a channel of this host, with a prefix or a manifest, in listing order.
 
     A prefix is listed as S3 lists one, by the bytes of the keys; a manifest as it stands. Raises ChannelError where
     something is not there, and NotSupported where a manifest leads away from this host.
@@ -41,14 +40,6 @@ def list_objects(channel: Channel) -> list[ChannelObject]:
         raise ChannelError(f"{error.filename or path}: {error.strerror}") from error
 
 
-def resolve(uri: str, beside: Path) -> Path:
-    """The file that an address in the manifest `beside` names; a relative one is taken from the manifest's folder.
-
-    Raises NotSupported for an address that is not on this host.
-    """
-    return Path(_resolved_text(uri, beside))
-
-
 def missing_files(paths: list[Path]) -> str | None:
     """Which of `paths` are no files, in words; None where all are."""
     missing = [path for path in paths if not path.is_file()]
@@ -59,23 +50,9 @@ def missing_files(paths: list[Path]) -> str | None:
     return f"{named} and {rest:,} more" if rest > 0 else named
 
 
-def _resolved_text(uri: str, beside: Path) -> str:
-    if not is_local(uri):
-        raise NotSupported(f"{beside} names {uri}: reading from there is not in this version, use file://")
-    return os.path.join(beside.parent, local_text(uri))  # noqa: PTH118 - a Path would lose the last slash
-
-
 def _of_manifest(path: Path) -> list[ChannelObject]:
-    try:
-        manifest = parse_manifest(path.read_text(encoding="utf-8"))
-    except (InvalidManifest, UnicodeDecodeError) as error:
-        raise ChannelError(f"the manifest {path} {error}") from error
-    prefix = _resolved_text(manifest.prefix, path)
-    if astray := [key for key in manifest.keys if not set(key.split("/")).isdisjoint({"", ".", ".."})]:
-        raise ChannelError(
-            f"the manifest {path} has the key {astray[0]!r}, which is no place below its prefix: keys have no empty"
-            " step, no . and no .., and the prefix of a folder ends in /"
-        )
+    manifest = parsed_manifest(path.read_bytes(), path)
+    prefix = resolved_text(manifest.prefix, path)
     objects = [ChannelObject(key=key, path=Path(prefix + key)) for key in manifest.keys]
     if (missing := missing_files([found.path for found in objects])) is not None:
         raise ChannelError(f"the manifest {path} names files that are not there: {missing}")

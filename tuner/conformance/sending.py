@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from contracts.channels import InputMode
-from contracts.resources import ResourceConfig, format_resource_config
-from tuner.conformance.case import GoodCase
+from contracts.channels import InputMode, RecordWrapper, SourceType
+from contracts.resources import format_resource_config
+from tuner.conformance.case import GivenChannel, GoodCase
 
 #: Shared memory of a run that has plenty, in bytes; where 64 MiB are sent, it is Docker's own default.
 PLENTY_OF_SHARED_MEMORY = 1024**3
@@ -33,10 +33,23 @@ _MORE_THAN_PROMISED = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SentChannel:
-    """A channel as one run gets it; `source` of None is an empty folder.
+class Feeding:
+    """How the FIFOs of a channel are fed.
 
-    `nested` puts its files into a sub-folder, `odd_files` puts files beside them that are no data.
+    `in_pieces` of a few bytes; each FIFO but the first comes `late_seconds` after the epoch before it has ended.
+    """
+
+    in_pieces: bool = False
+    late_seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SentChannel:
+    """A channel as one run gets it; `source` of None is an empty folder, or FIFOs that give nothing.
+
+    `nested` puts its files into a sub-folder, `odd_files` puts files beside them that are no data. In Pipe mode
+    `feeding` of None makes no FIFO at all; `shuffle_seed` sends the objects, or the lines of an augmented manifest, in
+    another order.
     """
 
     name: str
@@ -45,6 +58,15 @@ class SentChannel:
     mode: InputMode = InputMode.FILE
     nested: bool = False
     odd_files: bool = False
+    record_wrapper: RecordWrapper = RecordWrapper.NONE
+    source_type: SourceType = SourceType.PREFIX
+    attribute_names: tuple[str, ...] = ()
+    shuffle_seed: int | None = None
+    feeding: Feeding | None = None
+
+    def piped(self, feeding: Feeding) -> "SentChannel":
+        """The same data through FIFOs."""
+        return replace(self, mode=InputMode.PIPE, feeding=feeding)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,10 +94,7 @@ def plainest(case: GoodCase) -> Sending:
     """The good case in the form that asks least of an image: everything can be written, more is there than promised."""
     return Sending(
         hyperparameters=dict(case.hyperparameters),
-        channels=tuple(
-            SentChannel(name=channel.name, source=channel.path, content_type=channel.content_type)
-            for channel in case.channels
-        ),
+        channels=tuple(_as_given(channel) for channel in case.channels),
         environment={
             **_MORE_THAN_PROMISED,
             **{f"SM_CHANNEL_{one.name.upper()}": f"/opt/ml/input/data/{one.name}" for one in case.channels},
@@ -85,7 +104,20 @@ def plainest(case: GoodCase) -> Sending:
             "TRAINING_JOB_ARN": f"arn:aws:sagemaker:us-east-1:000000000000:training-job/{JOB_NAME}",
             **case.environment,
         },
-        resource_config=json.loads(format_resource_config(ResourceConfig())),
+        resource_config=json.loads(format_resource_config()),
+    )
+
+
+def _as_given(channel: GivenChannel) -> SentChannel:
+    return SentChannel(
+        name=channel.name,
+        source=channel.path,
+        content_type=channel.content_type,
+        mode=channel.mode,
+        record_wrapper=channel.record_wrapper,
+        source_type=channel.source_type,
+        attribute_names=channel.attribute_names,
+        feeding=Feeding() if channel.mode is InputMode.PIPE else None,
     )
 
 

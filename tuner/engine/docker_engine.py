@@ -46,6 +46,8 @@ ANSWER_SECONDS = 120
 _REGISTRY_SECONDS = 15
 #: Connections kept open; a follower of a log holds one. More than that many work too, but are made anew each time.
 _CONNECTIONS = 128
+#: The option of Docker's bridge networks that names the interface inside containers.
+_INTERFACE_PREFIX = "com.docker.network.container_iface_prefix"
 _NOTHING_LISTENS = {errno.ENOENT, errno.ECONNREFUSED}
 #: A program that no image has; see `DockerEngine.check_gpus`.
 _PROBE_PROGRAM = "/algodock-gpu-probe"
@@ -319,11 +321,18 @@ class DockerEngine:
                 if "is already in progress" not in _text(exc):
                     raise
 
-    def create_network(self, name: str, labels: Mapping[str, str], *, internal: bool) -> str:
+    def create_network(
+        self, name: str, labels: Mapping[str, str], *, internal: bool, interface_prefix: str | None = None
+    ) -> str:
         """Create a private network and return its id; raises EngineRejected."""
         with self._api(f"create network {name}") as api:
             made = api.create_network(
-                name, driver="bridge", internal=internal, labels=dict(labels), check_duplicate=True
+                name,
+                driver="bridge",
+                options=None if interface_prefix is None else {_INTERFACE_PREFIX: interface_prefix},
+                internal=internal,
+                labels=dict(labels),
+                check_duplicate=True,
             )
             return str(made["Id"])
 

@@ -280,7 +280,9 @@ class FakeEngine:
                 self.removed.append(one)
             self._changed.notify_all()
 
-    def create_network(self, name: str, labels: Mapping[str, str], *, internal: bool) -> str:
+    def create_network(
+        self, name: str, labels: Mapping[str, str], *, internal: bool, interface_prefix: str | None = None
+    ) -> str:
         """Create a private network, of which nothing is kept but what is listed; raises EngineRejected."""
         self._enter("create_network")
         if name in self._networks:

@@ -62,7 +62,8 @@ class ContainerSpec:
     container; with none it gets ``NVIDIA_VISIBLE_DEVICES=void``, so that an image built on CUDA does not grab a GPU.
     `memory_bytes`, `cpus`, `shm_bytes` of None leave the engine's default. `published_ports` makes TCP ports of the
     container, the keys, reachable on this host's loopback only; the values are ports of this host, 0 for any free one.
-    In `private_network`, the name of one that was created before, the container is found under each of `aliases`.
+    In `private_network`, the name of one that was created before, the container is found under each of `aliases`;
+    without one, each leads the container to itself.
     """
 
     name: str
@@ -241,10 +242,13 @@ class Engine(Protocol):
         """Remove the container, killing it if need be; one that is gone already is no error."""
         ...
 
-    def create_network(self, name: str, labels: Mapping[str, str], *, internal: bool) -> str:
+    def create_network(
+        self, name: str, labels: Mapping[str, str], *, internal: bool, interface_prefix: str | None = None
+    ) -> str:
         """Create a network of its own, in which containers find each other by their aliases, and return its id.
 
-        An `internal` one leads nowhere else. A network of the same name is a refusal.
+        An `internal` one leads nowhere else. Containers see it as the interface `interface_prefix` followed by a
+        number, without it as the engine's own, ``eth0``. A network of the same name is a refusal.
         """
         ...
 

@@ -91,8 +91,10 @@ def _host_config(spec: ContainerSpec, log_driver: str) -> dict[str, Any]:
         settings["DeviceRequests"] = [{"DeviceIDs": list(spec.gpu_ids), "Capabilities": [["gpu"]]}]
     if spec.private_network is not None:
         settings["NetworkMode"] = spec.private_network
-    elif not spec.network:
-        settings["NetworkMode"] = "none"
+    else:
+        if not spec.network:
+            settings["NetworkMode"] = "none"
+        settings["ExtraHosts"] = [f"{alias}:{LOOPBACK}" for alias in spec.aliases]
     if spec.published_ports:
         settings["PortBindings"] = {
             _tcp(port): [{"HostIp": LOOPBACK, "HostPort": str(host_port or "")}]

@@ -1,14 +1,15 @@
-"""A job's folder on the host: every path in it, and what is written there before the container starts."""
+"""A job's folder on the host: every path in it, and what is written there before the containers start."""
 
 import json
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from contracts.channels import format_input_data_config
+from contracts.channels import Channel, Shard, format_input_data_config
 from contracts.jobs import TrainingJobSpec
 from contracts.paths import OptMlLayout
-from contracts.resources import ResourceConfig, format_resource_config
+from contracts.resources import Host, format_resource_config
 from tuner.channels.addresses import is_local, local_path
 from tuner.engine.protocol import Mount
 from tuner.jobs.channel_staging import stage_channel
@@ -17,82 +18,113 @@ from tuner.jobs.channel_staging import stage_channel
 _WRITABLE = 0o777
 
 
-class JobFolder:
-    """Every path of one job on the host; nobody else joins paths. The container's own are in `opt_ml`."""
+class HostFolder:
+    """What one host of a job has on this machine. The container's own paths are in `opt_ml`."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, log: Path) -> None:
         self.root = root
         self.opt_ml = OptMlLayout(root / "opt" / "ml")
-
-    def log(self, host: str = "algo-1") -> Path:
-        """The output of one host, line by line."""
-        return self.root / "logs" / f"{host}.log"
+        self.log = log
 
     @property
     def feeds(self) -> Path:
         """Where it is remembered how far each Pipe channel has been fed."""
         return self.root / "feeds"
 
+
+class JobFolder:
+    """Every path of one job on this machine; nobody else joins paths."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def host(self, name: str = "algo-1") -> HostFolder:
+        """What belongs to one host."""
+        return HostFolder(self.root / name, self.log(name))
+
+    def log(self, host: str = "algo-1") -> Path:
+        """The output of one host, line by line."""
+        return self.root / "logs" / f"{host}.log"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the checkpoints of all hosts are kept, unless CheckpointConfig.S3Uri is a folder of this machine."""
+        return self.root / "checkpoints"
+
+    @property
+    def output(self) -> Path:
+        """Where the archives are."""
+        return self.root / "output"
+
     @property
     def model_artifact(self) -> Path:
         """The archive of ``/opt/ml/model``."""
-        return self.root / "output" / "model.tar.gz"
+        return self.output / "model.tar.gz"
 
     @property
     def output_artifact(self) -> Path:
         """The archive of ``/opt/ml/output/data``."""
-        return self.root / "output" / "output.tar.gz"
+        return self.output / "output.tar.gz"
 
 
-def stage(spec: TrainingJobSpec, folder: JobFolder) -> list[Mount]:
-    """Write what the container will find under ``/opt/ml``; return how it is mounted.
+def channels_of(channels: Sequence[Channel], host: Host, hosts: Sequence[Host]) -> list[tuple[Channel, Shard]]:
+    """The channels that `host` gets, each with its share among the hosts that get the channel."""
+    given = []
+    for channel in channels:
+        sharers = [one.name for one in hosts if not channel.instance_groups or one.group in channel.instance_groups]
+        if host.name in sharers:
+            given.append((channel, Shard(sharers.index(host.name), len(sharers))))
+    return given
 
-    A folder left over from a start that did not finish is written anew. Sub-folders are mounted one by one, so that
-    scripts that an image brings in ``/opt/ml/code`` stay visible. What the user's ``file://`` channels hold is
-    mounted as it is, read-only: nothing is copied. Raises ChannelError, OSError.
+
+def stage(spec: TrainingJobSpec, host: Host, folder: JobFolder) -> list[Mount]:
+    """Write what the container of `host` will find under ``/opt/ml``; return how it is mounted.
+
+    What an earlier start left is removed. Sub-folders are mounted one by one, so that scripts that an image brings in
+    ``/opt/ml/code`` stay visible. What the user's ``file://`` channels hold is mounted as it is, read-only: nothing is
+    copied. Raises ChannelError, OSError.
     """
-    layout = folder.opt_ml
-    for left_over in (layout.root, folder.feeds):
-        if left_over.exists():
-            shutil.rmtree(left_over)
+    own = folder.host(host.name)
+    layout = own.opt_ml
+    if own.root.exists():
+        shutil.rmtree(own.root)
     for path in (layout.config, layout.data):
         path.mkdir(parents=True)
     for path in (layout.model, layout.output, layout.output_data):
-        _make_writable(path)
-    layout.hyperparameters.write_text(_json_object(dict(spec.hyperparameters)), encoding="utf-8")
-    layout.input_data_config.write_text(format_input_data_config(spec.channels), encoding="utf-8")
-    layout.resource_config.write_text(
-        format_resource_config(ResourceConfig(instance_type=spec.instance_type)), encoding="utf-8"
-    )
+        make_writable(path)
+    channels = channels_of(spec.channels, host, spec.hosts)
+    layout.hyperparameters.write_text(json_object(spec.hyperparameters), encoding="utf-8")
+    layout.input_data_config.write_text(format_input_data_config(one for one, _ in channels), encoding="utf-8")
+    layout.resource_config.write_text(format_resource_config(host, spec.hosts), encoding="utf-8")
     inside = OptMlLayout()
     mounts = [
         Mount(source=layout.input, target=str(inside.input), read_only=True),
         Mount(source=layout.model, target=str(inside.model)),
         Mount(source=layout.output, target=str(inside.output)),
     ]
-    for channel in spec.channels:
-        mounts += stage_channel(channel, layout)
+    for channel, shard in channels:
+        mounts += stage_channel(channel, layout, shard)
     if spec.checkpoint_path is not None:
-        checkpoints = _checkpoint_folder(spec, folder)
-        layout.checkpoint_config.write_text(_json_object({"LocalPath": spec.checkpoint_path}), encoding="utf-8")
+        checkpoints = checkpoint_folder(spec, folder)
+        make_writable(checkpoints)
+        layout.checkpoint_config.write_text(json_object({"LocalPath": spec.checkpoint_path}), encoding="utf-8")
         mounts.append(Mount(source=checkpoints, target=spec.checkpoint_path))
     return mounts
 
 
-def _checkpoint_folder(spec: TrainingJobSpec, folder: JobFolder) -> Path:
+def checkpoint_folder(spec: TrainingJobSpec, folder: JobFolder) -> Path:
     """Where checkpoints are kept: under CheckpointConfig.S3Uri when that is a folder of this host, else in the job."""
     if spec.checkpoint_uri is not None and is_local(spec.checkpoint_uri):
-        path = local_path(spec.checkpoint_uri)
-    else:
-        path = folder.root / "checkpoints"
-    _make_writable(path)
-    return path
+        return local_path(spec.checkpoint_uri)
+    return folder.checkpoints
 
 
-def _make_writable(path: Path) -> None:
+def make_writable(path: Path) -> None:
+    """Make `path` a folder that a container's user can write to, whoever that is."""
     path.mkdir(parents=True, exist_ok=True)
     path.chmod(_WRITABLE)
 
 
-def _json_object(document: dict[str, Any]) -> str:
-    return json.dumps(document, sort_keys=True, ensure_ascii=False)
+def json_object(document: Mapping[str, Any]) -> str:
+    """The text of a config file."""
+    return json.dumps(dict(document), sort_keys=True, ensure_ascii=False)

@@ -1,48 +1,53 @@
-"""A container's output taken in: frames into lines, lines into the job's log file, numbers into the store."""
+"""A container's output taken in: frames into lines, lines into the host's log file, and to whoever reads them."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from contracts.metrics import MetricDefinition
 from tuner.engine.protocol import Engine, LogFrame
 from tuner.jobs.log_follower import LogFollower
 from tuner.jobs.log_lines import LineAssembler, LogLine
 from tuner.jobs.metric_scraper import MetricScraper
-from tuner.store.records import Observation, TrainingJobRecord
+from tuner.store.records import LogStart, Observation
 from tuner.store.sqlite_store import Store
+
+#: Told of lines as they come.
+Reader = Callable[[Sequence[LogLine]], None]
 
 
 class LogIntake:
     """Takes one container's output in, from its beginning.
 
-    A process that adopts a container reads its whole log again and writes the log file anew; the line numbers are the
-    same, so the store keeps every observation once.
+    It begins at `start` in the host's log: an earlier container of the job may have written what is before. A process
+    that adopts a container reads its whole output again and writes the rest of the log file anew; the line numbers are
+    the same.
     """
 
     def __init__(
         self,
         *,
-        store: Store,
         engine: Engine,
         container_id: str,
-        job: TrainingJobRecord,
-        host: str,
         log_file: Path,
         activity: threading.Event,
+        start: LogStart = LogStart(),  # noqa: B008 - frozen
+        reader: Reader | None = None,
     ) -> None:
-        self._store = store
-        self._job_name = job.name
-        self._host = host
-        self._definitions = job.spec.metric_definitions
-        self._scraper = MetricScraper(self._definitions)
-        self._found: set[str] = set()
-        self._line_count = 0
-        self._assembler = LineAssembler()
+        self._reader = reader
+        self._assembler = LineAssembler(after=start.lines)
+        self._end = start
         log_file.parent.mkdir(parents=True, exist_ok=True)
-        self._file = log_file.open("w", encoding="utf-8")
+        self._file = log_file.open("ab")
+        self._file.truncate(start.bytes)
         self._follower = LogFollower(engine, container_id, activity)
         self._follower.follow()
+
+    @property
+    def end(self) -> LogStart:
+        """Where in the log what has been taken in ends."""
+        return self._end
 
     @property
     def stream_has_ended(self) -> bool:
@@ -58,18 +63,8 @@ class LogIntake:
         self._record(self._lines(self._follower.take()))
 
     def take_in_rest(self) -> None:
-        """Once the container has exited: take in everything that is left, the unfinished last line included.
-
-        A metric that was never found is worth a warning: its pattern may be wrong.
-        """
+        """Once the container has exited: take in everything that is left, the unfinished last line included."""
         self._record([*self._lines(self._follower.read_rest()), *self._assembler.finish()])
-        for definition in self._definitions:
-            if definition.name not in self._found:
-                self._store.add_warning(
-                    self._job_name,
-                    f"metric {definition.name!r} was never found: none of the {self._line_count:,} lines of the log"
-                    f" holds a number that {definition.regex!r} captures",
-                )
 
     def close(self) -> None:
         """Stop following and close the log file."""
@@ -82,9 +77,25 @@ class LogIntake:
     def _record(self, lines: list[LogLine]) -> None:
         if not lines:
             return
-        self._file.writelines(f"{line.text}\n" for line in lines)
+        text = "".join(f"{line.text}\n" for line in lines).encode()
+        self._file.write(text)
         self._file.flush()
-        self._line_count += len(lines)
+        self._end = LogStart(lines=self._end.lines + len(lines), bytes=self._end.bytes + len(text))
+        if self._reader is not None:
+            self._reader(lines)
+
+
+class MetricReader:
+    """Finds the metrics of one host of a training job in its lines and records them, each once."""
+
+    def __init__(self, store: Store, job_name: str, host: str, definitions: Sequence[MetricDefinition]) -> None:
+        self._store = store
+        self._job_name = job_name
+        self._host = host
+        self._scraper = MetricScraper(definitions)
+
+    def __call__(self, lines: Sequence[LogLine]) -> None:
+        """Read further lines."""
         observations = [observation for line in lines for observation in self._observations(line)]
         if observations:
             self._store.record_observations(self._job_name, observations)
@@ -93,7 +104,6 @@ class LogIntake:
 
     def _observations(self, line: LogLine) -> Iterable[Observation]:
         for capture in self._scraper.captures(line.text):
-            self._found.add(capture.metric)
             yield Observation(
                 host=self._host,
                 line=line.number,

@@ -38,12 +38,15 @@ class LogLine:
 
 
 class LineAssembler:
-    """Cuts frames into lines, whatever the frames' borders are. One object a container."""
+    """Cuts frames into lines, whatever the frames' borders are. One object a container.
 
-    def __init__(self) -> None:
+    The first line has the number behind `after`.
+    """
+
+    def __init__(self, after: int = 0) -> None:
         self._unfinished: dict[Stream, bytes] = dict.fromkeys(Stream, b"")
         self._timestamps: dict[Stream, str] = dict.fromkeys(Stream, "")
-        self._number = 0
+        self._number = after
 
     def feed(self, frame: LogFrame) -> Iterator[LogLine]:
         """The lines that end in `frame`."""

@@ -1,62 +1,51 @@
 """The job runner: takes training jobs from Pending to their end, a little at each step.
 
 Every fact is in the store before it is acted upon, so a runner in a new process goes on where the last one stopped:
-it reads the store, looks for the job's container, and adopts it. An outcome is decided from three facts in this
-order: a stop that was asked for, the exit code, the failure file. Log text never decides one.
+it reads the store, looks for the job's containers, and adopts them. An outcome is decided from three facts in this
+order: a stop that was asked for, the exit codes, the failure files. Log text never decides one.
 """
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
+from concurrent.futures import Executor, ThreadPoolExecutor
 
-from contracts.jobs import SecondaryStatus, StopReason
-from contracts.outcome import TRAINING_STOP_GRACE_SECONDS, algorithm_error
-from tuner.channels.addresses import is_local, local_path
+from contracts.jobs import Interruption, SecondaryStatus, StopReason
+from contracts.outcome import HOST_STOP_GRACE_SECONDS, TRAINING_STOP_GRACE_SECONDS, algorithm_error
 from tuner.channels.feeds import ChannelFeeds, remove_fifos
-from tuner.engine.protocol import (
-    HOME_LABEL,
-    HOST_LABEL,
-    JOB_LABEL,
-    ContainerSpec,
-    ContainerState,
-    ContainerStatus,
-    Engine,
-)
-from tuner.errors import ChannelError, ContainerNotFound, EngineRejected
-from tuner.jobs.artifacts import archive, deliver, read_failure
-from tuner.jobs.folder import JobFolder, stage
-from tuner.jobs.log_intake import LogIntake
-from tuner.jobs.platform import PLATFORM_ENVIRONMENT, container_name
+from tuner.engine.protocol import HOME_LABEL, JOB_LABEL, ContainerStatus, Engine, EngineFacts
+from tuner.errors import ChannelError, EngineRejected, TunerError
+from tuner.jobs.artifacts import read_failure
+from tuner.jobs.checkpoints import SyncedCheckpoints
+from tuner.jobs.containers import training_containers
+from tuner.jobs.folder import JobFolder, channels_of
+from tuner.jobs.hosts import RunningHost, RunningHosts, create_containers, find_containers, remove_containers
+from tuner.jobs.log_intake import LogIntake, MetricReader
+from tuner.jobs.outputs import Packing, pack
+from tuner.jobs.preparation import Preparation
 from tuner.profile import HostProfile
 from tuner.store.records import TrainingJobRecord
 from tuner.store.sqlite_store import Store
 
-HOST = "algo-1"
+#: So many jobs download or pack at the same time; the transfers of each are parallel in themselves.
+_BACKGROUND_THREADS = 4
 
-#: How often a running container is asked for its state when its log has nothing new to say.
-_STATE_SECONDS = 2.0
-
-
-@dataclass(slots=True)
-class _Attached:
-    """A job's container as this process follows it.
-
-    `checked` and `signalled` say when its state was last asked for, and when it got SIGTERM.
-    """
-
-    intake: LogIntake
-    feeds: ChannelFeeds
-    checked: float = 0.0
-    signalled: float | None = None
-    killed: bool = False
+_STOPPED: dict[StopReason, tuple[SecondaryStatus, str]] = {
+    StopReason.MAX_RUNTIME: (
+        SecondaryStatus.MAX_RUNTIME_EXCEEDED,
+        "Ran longer than MaxRuntimeInSeconds allows",
+    ),
+    StopReason.MAX_WAIT_TIME: (
+        SecondaryStatus.MAX_WAIT_TIME_EXCEEDED,
+        "Waited and ran longer than MaxWaitTimeInSeconds allows",
+    ),
+}
 
 
 class JobRunner:
     """Runs the training jobs of one home on one engine. One object belongs to one thread.
 
-    `activity` is set, from the threads that follow logs, whenever a step would have something to do.
+    `activity` is set, from other threads, whenever a step would have something to do. Downloads and packing go to
+    `executor`.
     """
 
     def __init__(
@@ -66,18 +55,24 @@ class JobRunner:
         profile: HostProfile,
         clock: Callable[[], float],
         gpus: Sequence[str] = (),
+        *,
+        executor: Executor | None = None,
     ) -> None:
         self._store = store
         self._engine = engine
         self._profile = profile
         self._clock = clock
         self._gpus = gpus
-        self._host_cpus: int | None = None
-        self._attached: dict[str, _Attached] = {}
+        self._executor = executor or ThreadPoolExecutor(_BACKGROUND_THREADS, "background of jobs")
+        self._machine: EngineFacts | None = None
+        self._preparing: dict[str, Preparation] = {}
+        self._running: dict[str, RunningHosts] = {}
+        self._packing: dict[str, Packing] = {}
+        self._checkpoints: dict[str, SyncedCheckpoints] = {}
         self.activity = threading.Event()
 
     def step(self, job: TrainingJobRecord) -> None:
-        """Do what there is to do for one unfinished job, without waiting for its container.
+        """Do what there is to do for one unfinished job, without waiting for its containers.
 
         Raises EngineUnreachable where no engine answers: nothing is lost, the next step goes on.
         """
@@ -85,241 +80,312 @@ class JobRunner:
             self._begin(job)
         elif job.status is SecondaryStatus.UPLOADING:
             self._finish(job)
-        elif job.name in self._attached:
-            self._watch(job, self._attached[job.name])
+        elif job.status in {SecondaryStatus.TRAINING, SecondaryStatus.STOPPING}:
+            if job.name in self._running:
+                self._watch(job, self._running[job.name])
+            else:
+                self._adopt(job)
         else:
-            self._adopt(job)
+            self._prepare(job)
 
     def finish_epochs(self) -> bool:
         """Begin no further epoch of a Pipe channel; return whether a container is still reading one."""
-        reading = [attached.feeds.finish_epochs() for attached in self._attached.values()]  # each has to be told
+        reading = [running.finish_epochs() for running in self._running.values()]  # each has to be told
         return any(reading)
 
     def close(self) -> None:
-        """Stop following; containers go on."""
-        for attached in self._attached.values():
-            attached.intake.close()
-            attached.feeds.close()
-        self._attached.clear()
+        """Let go: containers go on, what is being downloaded or packed is left for the next runner."""
+        for preparation in self._preparing.values():
+            preparation.call_off()
+        for packing in self._packing.values():
+            packing.call_off()
+        for running in self._running.values():
+            running.close()
+        for checkpoints in self._checkpoints.values():
+            checkpoints.close()
+        self._executor.shutdown()
+        self._running.clear()
 
     # From Pending to Training
 
     def _begin(self, job: TrainingJobRecord) -> None:
-        if job.stop_reason is not None:
-            self._end(job, SecondaryStatus.STOPPED, "Stopped before it started")
-            return
-        if self._store.lease_gpus(job.name, self._gpus, job.gpu_count) is None:
+        if job.stop_reason is None and self._store.lease_gpus(job.name, self._gpus, job.gpu_count) is None:
             return  # another job will give its GPUs back
-        self._store.change_status(
-            job.name, SecondaryStatus.STARTING, now=self._clock(), message="Preparing the container"
-        )
-        self._start(self._store.training_job(job.name))
+        if job.stop_reason is None:
+            self._store.change_status(
+                job.name, SecondaryStatus.STARTING, now=self._clock(), message="Preparing the containers"
+            )
+        self._prepare(self._store.training_job(job.name))
 
-    def _start(self, job: TrainingJobRecord) -> None:
+    def _prepare(self, job: TrainingJobRecord) -> None:
+        """Bring here what is elsewhere, in the background, and when that is done start the containers."""
+        self._limit_time(job)
+        job = self._store.training_job(job.name)
+        if job.stop_reason is not None:
+            self._call_off_preparation(job.name)
+            self._remove_containers(job)
+            self._end_stopped(job, "Stopped before it started")
+            return
+        if job.status is SecondaryStatus.INTERRUPTED:
+            self._store.change_status(
+                job.name, SecondaryStatus.STARTING, now=self._clock(), message="Preparing the containers again"
+            )
+        preparation = self._preparing.get(job.name)
+        if preparation is None:
+            checkpoints = SyncedCheckpoints.of(job.spec, self._folder(job.name))
+            if checkpoints is not None:
+                self._checkpoints[job.name] = checkpoints
+            preparation = Preparation(job.spec, self._profile.cache, checkpoints)
+            self._preparing[job.name] = preparation
+            if preparation.is_needed and job.status is not SecondaryStatus.DOWNLOADING:
+                self._store.change_status(
+                    job.name, SecondaryStatus.DOWNLOADING, now=self._clock(), message="Downloading input data"
+                )
+            preparation.begin(self._executor, self.activity)
+        if preparation.is_done:
+            del self._preparing[job.name]
+            self._start(self._store.training_job(job.name), preparation)
+        elif (progress := preparation.news()) is not None:
+            self._store.change_message(job.name, progress)
+
+    def _start(self, job: TrainingJobRecord, preparation: Preparation) -> None:
         """Stage, create, start. What an earlier try left behind is removed first."""
-        self._remove_containers(job.name)
+        self._remove_containers(job)
         try:
-            container_id = self._engine.create(self._container_spec(job))
+            containers = training_containers(
+                preparation.result(),
+                folder=self._folder(job.name),
+                profile=self._profile,
+                machine=self._machine_facts(),
+                trials=self._trials_at_once(job),
+                leased_gpus=self._store.leased_gpus(job.name),
+            )
+            create_containers(
+                self._engine, containers.specs, self._labels(job.name), isolated=job.spec.network_isolation
+            )
         except (EngineRejected, ChannelError, OSError) as error:
+            self._remove_containers(job)
             self._end(job, SecondaryStatus.FAILED, failure_reason=f"ClientError: {error}")
             return
-        self._store.record_container(job.name, container_id)
+        for warning in containers.warnings:
+            self._store.add_warning(job.name, warning)
         self._store.change_status(job.name, SecondaryStatus.TRAINING, now=self._clock(), message="Training")
-        self._start_container(job, container_id)
+        self._adopt(self._store.training_job(job.name))
 
-    def _start_container(self, job: TrainingJobRecord, container_id: str) -> None:
-        try:
-            self._engine.start(container_id)
-        except EngineRejected as error:
-            self._engine.remove(container_id)
-            self._end(job, SecondaryStatus.FAILED, failure_reason=f"AlgorithmError: {error}")
-            return
-        self._attach(job, container_id)
+    def _machine_facts(self) -> EngineFacts:
+        if self._machine is None:
+            self._machine = self._engine.facts()
+        return self._machine
 
-    def _container_spec(self, job: TrainingJobRecord) -> ContainerSpec:
-        spec = job.spec
-        mounts = stage(spec, self._folder(job.name))
-        arguments = spec.arguments
-        if arguments is None and spec.entry_point is None:
-            arguments = ("train",)
-        return ContainerSpec(
-            name=container_name(self._profile.home, job.name, HOST),
-            image=spec.image,
-            entry_point=spec.entry_point,
-            arguments=arguments,
-            environment={
-                "TRAINING_JOB_NAME": job.name,
-                "TRAINING_JOB_ARN": f"arn:aws:sagemaker:local:000000000000:training-job/{job.name.lower()}",
-                **PLATFORM_ENVIRONMENT,
-                "SAGEMAKER_METRICS_DIRECTORY": "/opt/ml/output/metrics/sagemaker",
-                **spec.environment,
-            },
-            mounts=mounts,
-            labels={HOME_LABEL: str(self._profile.home), JOB_LABEL: job.name, HOST_LABEL: HOST},
-            gpu_ids=self._store.leased_gpus(job.name),
-            network=not spec.network_isolation,
-            memory_bytes=self._profile.memory_bytes,
-            cpus=self._cpus(job),
-            shm_bytes=self._profile.shm_bytes,
-        )
-
-    def _cpus(self, job: TrainingJobRecord) -> float | None:
-        """The CPUs of a job's container: trials that run side by side share the host evenly, or what the profile says.
-
-        Without a limit each would start as many threads as the host has CPUs, and all would be several times slower.
-        """
-        if self._profile.cpus is not None or job.tuning_job is None:
-            return self._profile.cpus
-        if self._host_cpus is None:
-            self._host_cpus = self._engine.facts().cpus
-        return self._host_cpus / self._store.tuning_job(job.tuning_job).spec.max_parallel_training_jobs
+    def _trials_at_once(self, job: TrainingJobRecord) -> int:
+        """How many jobs of its kind run side by side, this one counted."""
+        if job.tuning_job is None:
+            return 1
+        return self._store.tuning_job(job.tuning_job).spec.max_parallel_training_jobs
 
     # While it trains
 
     def _adopt(self, job: TrainingJobRecord) -> None:
-        """Go on with a job that an earlier process began."""
-        state = self._state(job.container_id)
-        if job.status in {SecondaryStatus.STARTING, SecondaryStatus.DOWNLOADING}:
+        """Follow the containers of a job, start those that have not been, and say so where one is missing."""
+        found = find_containers(self._engine, self._labels(job.name))
+        if any(host.name not in found for host in job.spec.hosts):
+            self._remove_containers(job)
             if job.stop_reason is not None:
-                self._remove_containers(job.name)
-                self._end(job, SecondaryStatus.STOPPED, "Stopped before it started")
+                self._end_stopped(job)
             else:
-                self._start(job)
-        elif state is None or job.container_id is None:
-            self._end(
-                job,
-                SecondaryStatus.FAILED,
-                failure_reason="InternalServerError: the container was removed while nobody was watching",
+                reason = "InternalServerError: the container was removed while nobody was watching"
+                self._end(job, SecondaryStatus.FAILED, failure_reason=reason)
+            return
+        try:
+            for container in found.values():
+                if container.status is ContainerStatus.CREATED:
+                    self._engine.start(container.container_id)
+        except EngineRejected as error:
+            self._remove_containers(job)
+            self._end(job, SecondaryStatus.FAILED, failure_reason=f"AlgorithmError: {error}")
+            return
+        self._follow(job, {name: one.container_id for name, one in found.items()})
+
+    def _follow(self, job: TrainingJobRecord, container_ids: dict[str, str]) -> None:
+        members = []
+        for host in job.spec.hosts:
+            folder = self._folder(job.name).host(host.name)
+            intake = LogIntake(
+                engine=self._engine,
+                container_id=container_ids[host.name],
+                log_file=folder.log,
+                activity=self.activity,
+                start=self._store.log_start(job.name, host.name),
+                reader=MetricReader(self._store, job.name, host.name, job.spec.metric_definitions),
             )
-        elif state.status is ContainerStatus.CREATED:
-            self._start_container(job, job.container_id)
-        else:
-            self._attach(job, job.container_id)
+            feeds = [
+                ChannelFeeds((channel,), folder.opt_ml, folder.feeds, self.activity, shard)
+                for channel, shard in channels_of(job.spec.channels, host, job.spec.hosts)
+            ]
+            if job.stop_reason is None:
+                for one in feeds:
+                    one.start()
+            members.append(
+                RunningHost(name=host.name, container_id=container_ids[host.name], intake=intake, feeds=feeds)
+            )
+        self._running[job.name] = RunningHosts(self._engine, members)
+        if job.name not in self._checkpoints:
+            checkpoints = SyncedCheckpoints.of(job.spec, self._folder(job.name))
+            if checkpoints is not None:
+                self._checkpoints[job.name] = checkpoints
+        if job.name in self._checkpoints:
+            self._checkpoints[job.name].start()
 
-    def _attach(self, job: TrainingJobRecord, container_id: str) -> None:
-        intake = LogIntake(
-            store=self._store,
-            engine=self._engine,
-            container_id=container_id,
-            job=job,
-            host=HOST,
-            log_file=self._folder(job.name).log(HOST),
-            activity=self.activity,
-        )
-        folder = self._folder(job.name)
-        feeds = ChannelFeeds(job.spec.channels, folder.opt_ml, folder.feeds, self.activity)
-        if job.stop_reason is None:
-            feeds.start()
-        self._attached[job.name] = _Attached(intake=intake, feeds=feeds)
-
-    def _watch(self, job: TrainingJobRecord, attached: _Attached) -> None:
+    def _watch(self, job: TrainingJobRecord, running: RunningHosts) -> None:
         now = self._clock()
-        if (
-            job.stop_reason is None
-            and job.training_start_time is not None
-            and now - job.training_start_time > job.spec.max_runtime_seconds
-        ):
-            self._store.request_stop(job.name, StopReason.MAX_RUNTIME, now=now)
-            job = self._store.training_job(job.name)
+        self._limit_time(job)
+        job = self._store.training_job(job.name)
         if job.stop_reason is not None:
-            self._press_stop(job, attached, now)
-        elif attached.feeds.problem is not None and not attached.killed:
-            assert job.container_id is not None
-            attached.killed = True
-            self._signal(job.container_id, "SIGKILL")  # it waits for the rest of an epoch, or has read a torn one
-        attached.intake.take_in()
-        if attached.intake.stream_has_ended or now - attached.checked >= _STATE_SECONDS:
-            attached.checked = now
-            self._check_container(self._store.training_job(job.name), attached)
+            self._press_stop(job, running, now)
+        elif running.problem is not None:
+            running.kill()  # a container waits for the rest of an epoch, or has read a torn one
+        elif job.interruption is Interruption.WITHOUT_NOTICE:
+            running.kill()
+        elif job.interruption is Interruption.WITH_NOTICE:
+            running.terminate(now, TRAINING_STOP_GRACE_SECONDS)
+        elif running.first_failed is not None or running.is_one_lost:
+            running.terminate(now, HOST_STOP_GRACE_SECONDS)
+        running.follow(now)
+        if running.have_ended:
+            self._running.pop(job.name)
+            running.close()
+            self._conclude(self._store.training_job(job.name), running)
 
-    def _press_stop(self, job: TrainingJobRecord, attached: _Attached, now: float) -> None:
-        """SIGTERM once (again in a new process, which cannot know), SIGKILL when the grace is over."""
-        assert job.container_id is not None
+    def _limit_time(self, job: TrainingJobRecord) -> None:
+        """Ask a job to stop whose time is up."""
+        now = self._clock()
+        if job.spec.max_wait_seconds is not None and now - job.creation_time > job.spec.max_wait_seconds:
+            self._store.request_stop(job.name, StopReason.MAX_WAIT_TIME, now=now)
+        elif job.training_start_time is not None and self._trained_seconds(job, now) > job.spec.max_runtime_seconds:
+            self._store.request_stop(job.name, StopReason.MAX_RUNTIME, now=now)
+
+    def _trained_seconds(self, job: TrainingJobRecord, now: float) -> float:
+        """How long the job has trained, without the times in which it was interrupted."""
+        assert job.training_start_time is not None
+        if job.spec.max_wait_seconds is None:
+            return now - job.training_start_time
+        return sum(
+            (one.end_time or now) - one.start_time
+            for one in self._store.transitions(job.name)
+            if one.status is SecondaryStatus.TRAINING
+        )
+
+    def _press_stop(self, job: TrainingJobRecord, running: RunningHosts, now: float) -> None:
         if job.status is SecondaryStatus.TRAINING:
             self._store.change_status(job.name, SecondaryStatus.STOPPING, now=now, message="Stopping the container")
-        if attached.signalled is None:
-            attached.signalled = now
-            self._signal(job.container_id, "SIGTERM")
-        elif not attached.killed and now - attached.signalled > TRAINING_STOP_GRACE_SECONDS:
-            attached.killed = True
+        if running.terminate(now, TRAINING_STOP_GRACE_SECONDS):
             self._store.add_warning(
                 job.name,
                 f"the container did not end within {TRAINING_STOP_GRACE_SECONDS} s of SIGTERM and was killed: does its"
                 " entry point run as PID 1 and handle the signal?",
             )
-            self._signal(job.container_id, "SIGKILL")
-
-    def _signal(self, container_id: str, signal_name: str) -> None:
-        with suppress(ContainerNotFound):  # the next look at its state says what that means
-            self._engine.signal(container_id, signal_name)
-
-    def _check_container(self, job: TrainingJobRecord, attached: _Attached) -> None:
-        state = self._state(job.container_id)
-        if state is None:
-            self._detach(job.name)
-            self._end(
-                job,
-                SecondaryStatus.STOPPED if job.stop_reason else SecondaryStatus.FAILED,
-                failure_reason="" if job.stop_reason else "InternalServerError: the container was removed from outside",
-            )
-        elif state.status is ContainerStatus.EXITED:
-            attached.intake.take_in_rest()
-            self._detach(job.name)
-            if job.stop_reason is None and attached.feeds.problem is not None:
-                self._remove_containers(job.name)
-                self._end(job, SecondaryStatus.FAILED, failure_reason=attached.feeds.problem)
-                return
-            self._record_exit(job, state)
-            self._finish(self._store.training_job(job.name))
-        elif attached.intake.stream_has_ended:
-            attached.intake.follow_again()
 
     # From exit to outcome
 
-    def _record_exit(self, job: TrainingJobRecord, state: ContainerState) -> None:
-        if state.oom_killed:
+    def _conclude(self, job: TrainingJobRecord, running: RunningHosts) -> None:
+        """All containers have ended: what that means."""
+        if running.is_one_lost:
+            self._remove_containers(job)
+            if job.stop_reason is not None:
+                self._end_stopped(job)
+            else:
+                reason = "InternalServerError: the container was removed from outside"
+                self._end(job, SecondaryStatus.FAILED, failure_reason=reason)
+        elif job.stop_reason is None and running.problem is not None:
+            self._remove_containers(job)
+            self._end(job, SecondaryStatus.FAILED, failure_reason=running.problem)
+        elif job.stop_reason is None and job.interruption is not None:
+            self._interrupted(job, running)
+        else:
+            self._record_exit(job, running)
+            self._finish(self._store.training_job(job.name))
+
+    def _interrupted(self, job: TrainingJobRecord, running: RunningHosts) -> None:
+        checkpoints = self._checkpoints.pop(job.name, None)
+        if checkpoints is not None:
+            checkpoints.lose(with_notice=job.interruption is Interruption.WITH_NOTICE)
+        log_starts = {member.name: member.intake.end for member in running.members}
+        self._store.record_interruption(job.name, log_starts, now=self._clock())
+        self._remove_containers(job)
+        self.activity.set()
+
+    def _record_exit(self, job: TrainingJobRecord, running: RunningHosts) -> None:
+        exits = [member.exit for member in running.members if member.exit is not None]
+        if any(one.oom_killed for one in exits):
             self._store.add_warning(job.name, "the container was killed for using more memory than its limit")
-        self._store.record_exit(
+        self._warn_of_missing_metrics(job, running)
+        failed = running.first_failed
+        exit_code, reason = 0, ""
+        if failed is not None:
+            assert failed.exit is not None
+            exit_code = -1 if failed.exit.exit_code is None else failed.exit.exit_code
+            if job.stop_reason is None:
+                text = read_failure(self._folder(job.name).host(failed.name).opt_ml.failure)
+                reason = algorithm_error(text, exit_code)
+        times = [one.finished_at for one in exits if one.finished_at is not None]
+        self._store.record_exit(job.name, exit_code, now=max(times, default=self._clock()))
+        self._store.change_status(
             job.name,
-            -1 if state.exit_code is None else state.exit_code,
-            now=self._clock() if state.finished_at is None else state.finished_at,
+            SecondaryStatus.UPLOADING,
+            now=self._clock(),
+            message="Packing the model",
+            failure_reason=reason,
         )
-        self._store.change_status(job.name, SecondaryStatus.UPLOADING, now=self._clock(), message="Packing the model")
+
+    def _warn_of_missing_metrics(self, job: TrainingJobRecord, running: RunningHosts) -> None:
+        """A metric that was never found is worth a warning: its pattern may be wrong."""
+        found = self._store.training_job(job.name).metrics
+        lines = sum(member.intake.end.lines for member in running.members)
+        for definition in job.spec.metric_definitions:
+            if definition.name not in found:
+                self._store.add_warning(
+                    job.name,
+                    f"metric {definition.name!r} was never found: none of the {lines:,} lines of the log holds a number"
+                    f" that {definition.regex!r} captures",
+                )
 
     def _finish(self, job: TrainingJobRecord) -> None:
-        """Pack what the container left, remove it, record the outcome.
+        """Pack what the containers left, in the background; then remove them and record the outcome.
 
         Done again after a crash, the result is the same.
         """
-        folder = self._folder(job.name)
-        try:
-            self._collect(job, folder)
-        except OSError as error:
-            self._remove_containers(job.name)
-            self._end(
-                job, SecondaryStatus.FAILED, failure_reason=f"ClientError: the model could not be packed: {error}"
-            )
+        packing = self._packing.get(job.name)
+        if packing is None:
+            checkpoints = self._checkpoints.pop(job.name, None)
+            if checkpoints is None:
+                checkpoints = SyncedCheckpoints.of(job.spec, self._folder(job.name))
+            packing = pack(job.spec, self._folder(job.name), checkpoints, self._executor, self.activity)
+            self._packing[job.name] = packing
+        if not packing.is_done:
+            if (progress := packing.news()) is not None:
+                self._store.change_message(job.name, progress)
             return
-        self._remove_containers(job.name)
-        if job.stop_reason is StopReason.MAX_RUNTIME:
-            self._end(job, SecondaryStatus.MAX_RUNTIME_EXCEEDED, "Ran longer than MaxRuntimeInSeconds allows")
-        elif job.stop_reason is not None:
-            self._end(job, SecondaryStatus.STOPPED, "Stopped")
+        del self._packing[job.name]
+        self._remove_containers(job)
+        try:
+            warnings = packing.result()
+        except (OSError, TunerError) as error:
+            reason = f"ClientError: the model could not be delivered: {error}"
+            self._end(job, SecondaryStatus.FAILED, failure_reason=reason)
+            return
+        for warning in warnings:
+            self._store.add_warning(job.name, warning)
+        if job.stop_reason is not None:
+            self._end_stopped(job)
         elif job.exit_code == 0:
             self._end(job, SecondaryStatus.COMPLETED, "Completed")
         else:
-            assert job.exit_code is not None
-            text = read_failure(folder.opt_ml.failure)
-            self._end(job, SecondaryStatus.FAILED, failure_reason=algorithm_error(text, job.exit_code))
+            self._end(job, SecondaryStatus.FAILED, failure_reason=job.failure_reason)
 
-    def _collect(self, job: TrainingJobRecord, folder: JobFolder) -> None:
-        for source, target in (
-            (folder.opt_ml.model, folder.model_artifact),
-            (folder.opt_ml.output_data, folder.output_artifact),
-        ):
-            wanted = _wanted_folder(job)
-            if archive(source, target) and wanted not in {None, target.parent}:
-                deliver(target, wanted)
+    def _end_stopped(self, job: TrainingJobRecord, message: str = "Stopped") -> None:
+        assert job.stop_reason is not None
+        status, message = _STOPPED.get(job.stop_reason, (SecondaryStatus.STOPPED, message))
+        self._end(job, status, message)
 
     def _end(
         self, job: TrainingJobRecord, status: SecondaryStatus, message: str = "", *, failure_reason: str = ""
@@ -331,32 +397,21 @@ class JobRunner:
             message=message or failure_reason,
             failure_reason=failure_reason,
         )
-        remove_fifos(self._folder(job.name).opt_ml)
+        if (checkpoints := self._checkpoints.pop(job.name, None)) is not None:
+            checkpoints.close()
+        for host in job.spec.hosts:
+            remove_fifos(self._folder(job.name).host(host.name).opt_ml)
         self.activity.set()
 
-    def _state(self, container_id: str | None) -> ContainerState | None:
-        if container_id is None:
-            return None
-        try:
-            return self._engine.state(container_id)
-        except ContainerNotFound:
-            return None
+    def _call_off_preparation(self, name: str) -> None:
+        if (preparation := self._preparing.pop(name, None)) is not None:
+            preparation.call_off()
 
-    def _detach(self, name: str) -> None:
-        attached = self._attached.pop(name)
-        attached.intake.close()
-        attached.feeds.close()
+    def _labels(self, name: str) -> dict[str, str]:
+        return {HOME_LABEL: str(self._profile.home), JOB_LABEL: name}
 
-    def _remove_containers(self, name: str) -> None:
-        """Remove every container of a job, also one that was created in the instant before a crash."""
-        for container in self._engine.containers({HOME_LABEL: str(self._profile.home), JOB_LABEL: name}):
-            self._engine.remove(container.container_id)
+    def _remove_containers(self, job: TrainingJobRecord) -> None:
+        remove_containers(self._engine, self._labels(job.name), several=len(job.spec.hosts) > 1)
 
     def _folder(self, name: str) -> JobFolder:
         return JobFolder(self._profile.job_folder(name))
-
-
-def _wanted_folder(job: TrainingJobRecord) -> Path | None:
-    """Where the job's OutputDataConfig wants its archives, in the service's layout; None where not on this host."""
-    uri = job.spec.output_uri
-    return None if uri is None or not is_local(uri) else local_path(uri) / job.name / "output"

@@ -5,7 +5,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from contracts.jobs import JobStatus, ObjectiveStatus, SecondaryStatus, StopReason, TrainingJobSpec, TuningJobSpec
+from contracts.jobs import (
+    Interruption,
+    JobKind,
+    JobStatus,
+    ObjectiveStatus,
+    SecondaryStatus,
+    StopReason,
+    TrainingJobSpec,
+    TuningJobSpec,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +52,11 @@ class StatusTransition:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingJobRecord:
-    """A training job as it stands. `tuned` are the values that the search chose; `metrics` are by metric name."""
+    """A training job as it stands. `tuned` are the values that the search chose; `metrics` are by metric name.
+
+    `exit_code` is the one that decides: of several hosts, that of the first which failed. `interruption` is the one
+    that has been asked for and has not come yet.
+    """
 
     name: str
     request: Mapping[str, Any]
@@ -52,10 +65,10 @@ class TrainingJobRecord:
     tuned: Mapping[str, str]
     gpu_count: int
     status: SecondaryStatus
-    container_id: str | None
     exit_code: int | None
     stop_reason: StopReason | None
     stop_time: float | None
+    interruption: Interruption | None
     failure_reason: str
     creation_time: float
     training_start_time: float | None
@@ -90,6 +103,40 @@ class TrainingJobRecord:
         if self.primary_status is JobStatus.FAILED or metric not in self.metrics:
             return ObjectiveStatus.FAILED
         return ObjectiveStatus.SUCCEEDED
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobRecord:
+    """A processing job or a transform job as it stands. `model` is what a transform job serves: a CreateModel request.
+
+    `start_time` is when its containers first ran.
+    """
+
+    kind: JobKind
+    name: str
+    request: Mapping[str, Any]
+    model: Mapping[str, Any] | None
+    gpu_count: int
+    status: JobStatus
+    exit_code: int | None
+    exit_message: str
+    failure_reason: str
+    creation_time: float
+    start_time: float | None
+    end_time: float | None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the job has ended for good."""
+        return self.status.is_terminal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LogStart:
+    """Where a container's output begins in the log of its host: after so many lines, and bytes."""
+
+    lines: int = 0
+    bytes: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

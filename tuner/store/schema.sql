@@ -1,4 +1,4 @@
--- Version 1. Times are seconds since the epoch. JSON columns hold requests as they were given.
+-- Version 2. Times are seconds since the epoch. JSON columns hold requests as they were given.
 
 -- The service treats tuning-job names as case-insensitive.
 CREATE TABLE tuning_job (
@@ -19,10 +19,10 @@ CREATE TABLE training_job (
     tuned               TEXT NOT NULL DEFAULT '{}',
     gpu_count           INTEGER NOT NULL DEFAULT 0,
     status              TEXT NOT NULL,
-    container_id        TEXT,
     exit_code           INTEGER,
     stop_reason         TEXT,
     stop_time           REAL,
+    interruption        TEXT,
     failure_reason      TEXT NOT NULL DEFAULT '',
     creation_time       REAL NOT NULL,
     training_start_time REAL,
@@ -86,14 +86,49 @@ BEGIN
         match = iif((new.time, new.line, new.match) > (time, line, match), new.match, match);
 END;
 
+-- Where the output of the container that runs now begins in a host's log. Without a row: at its beginning. A job that was
+-- interrupted goes on with a new container, and its log with the next line.
+CREATE TABLE log_start (
+    training_job TEXT NOT NULL REFERENCES training_job (name),
+    host         TEXT NOT NULL,
+    lines        INTEGER NOT NULL,
+    bytes        INTEGER NOT NULL,
+    PRIMARY KEY (training_job, host)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE warning (
     training_job TEXT NOT NULL REFERENCES training_job (name),
     text         TEXT NOT NULL,
     PRIMARY KEY (training_job, text)
 ) STRICT, WITHOUT ROWID;
 
--- A GPU is here while a training job's container may use it. The primary key is what makes a lease exclusive.
+-- A GPU is here while a job's containers may use it. The primary key is what makes a lease exclusive.
 CREATE TABLE gpu_lease (
-    gpu          TEXT PRIMARY KEY,
-    training_job TEXT NOT NULL REFERENCES training_job (name)
+    gpu  TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    job  TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Processing jobs and transform jobs. A transform job keeps the model that it serves, as the request that makes one.
+CREATE TABLE job (
+    kind           TEXT NOT NULL,
+    name           TEXT NOT NULL,
+    request        TEXT NOT NULL,
+    model          TEXT,
+    gpu_count      INTEGER NOT NULL DEFAULT 0,
+    status         TEXT NOT NULL,
+    exit_code      INTEGER,
+    exit_message   TEXT NOT NULL DEFAULT '',
+    failure_reason TEXT NOT NULL DEFAULT '',
+    creation_time  REAL NOT NULL,
+    start_time     REAL,
+    end_time       REAL,
+    PRIMARY KEY (kind, name)
+) STRICT;
+
+-- The input objects whose output a transform job has delivered.
+CREATE TABLE transformed_object (
+    transform_job TEXT NOT NULL,
+    key           TEXT NOT NULL,
+    PRIMARY KEY (transform_job, key)
 ) STRICT, WITHOUT ROWID;

@@ -6,59 +6,39 @@ waits up to half a minute for another. There is no second implementation: `Store
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Any, Self
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from contracts.jobs import (
+    Interruption,
+    JobKind,
     JobStatus,
     SecondaryStatus,
     StopReason,
     check_training_job_transition,
     check_tuning_job_transition,
 )
-from tuner.errors import ResourceInUse, ResourceNotFound, StoreError
-from tuner.store.records import MetricSummary, Observation, StatusTransition, TrainingJobRecord, TuningJobRecord
-
-SCHEMA_VERSION = 1
-_SCHEMA = Path(__file__).with_name("schema.sql")
-_BUSY_SECONDS = 30.0
+from tuner.errors import ResourceInUse, ResourceNotFound
+from tuner.store.job_table import JobTable
+from tuner.store.records import (
+    LogStart,
+    MetricSummary,
+    Observation,
+    StatusTransition,
+    TrainingJobRecord,
+    TuningJobRecord,
+)
 
 _FINISHED = tuple(
     str(status) for status in SecondaryStatus if status.primary.is_terminal
 )  # written into queries as parameters
 
 
-class Store:
+class Store(JobTable):
     """Everything that is remembered of a home's jobs.
 
     One object belongs to one thread. All changes are transactions: after a crash a fact is there or it is not.
     """
-
-    def __init__(self, path: Path | str) -> None:
-        self._path = path
-        try:
-            if path != ":memory:":
-                Path(path).parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
-            self._db.row_factory = sqlite3.Row
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")  # a recorded fact survives the power plug
-            self._db.execute("PRAGMA foreign_keys = ON")
-        except (OSError, sqlite3.Error) as error:
-            raise StoreError(f"{path} cannot be opened: {error}") from error
-        self._create_schema()
-
-    def close(self) -> None:
-        """Close the file; the object is of no use afterwards."""
-        self._db.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     # Tuning jobs
 
@@ -162,25 +142,15 @@ class Store:
 
         A job that ends gives its GPUs back in the same transaction.
         """
-        with self._transaction() as db:
-            check_training_job_transition(self.training_job(name).status, status)
-            db.execute(
-                "UPDATE training_job SET status = ?, failure_reason = ? WHERE name = ?", (status, failure_reason, name)
-            )
-            if status is SecondaryStatus.TRAINING:
-                db.execute("UPDATE training_job SET training_start_time = ? WHERE name = ?", (now, name))
-            if status.primary.is_terminal:
-                db.execute("UPDATE training_job SET end_time = ? WHERE name = ?", (now, name))
-                db.execute("DELETE FROM gpu_lease WHERE training_job = ?", (name,))
-            db.execute(
-                "UPDATE status_transition SET end_time = ? WHERE training_job = ? AND end_time IS NULL", (now, name)
-            )
-            self._add_transition(name, status, now, message)
+        with self._transaction():
+            self._change_status(name, status, now, message, failure_reason)
 
-    def record_container(self, name: str, container_id: str) -> None:
-        """Remember the container that a training job runs in."""
+    def change_message(self, name: str, message: str) -> None:
+        """Say more about the status that a training job is in: how far a download has come."""
         with self._transaction() as db:
-            db.execute("UPDATE training_job SET container_id = ? WHERE name = ?", (container_id, name))
+            db.execute(
+                "UPDATE status_transition SET message = ? WHERE training_job = ? AND end_time IS NULL", (message, name)
+            )
 
     def record_exit(self, name: str, exit_code: int, *, now: float) -> None:
         """Remember the exit code of a training job's container, before the container is removed."""
@@ -198,6 +168,28 @@ class Store:
                 f" WHERE name = ? AND stop_reason IS NULL AND status NOT IN ({marks})",
                 (reason, now, name, *_FINISHED),
             )
+
+    def request_interruption(self, name: str, interruption: Interruption) -> None:
+        """Remember that a training job is to lose its instances; raises ResourceNotFound."""
+        with self._transaction() as db:
+            db.execute("UPDATE training_job SET interruption = ? WHERE name = ?", (interruption, name))
+
+    def record_interruption(self, name: str, log_starts: Mapping[str, LogStart], *, now: float) -> None:
+        """Remember that a training job has lost its instances, and where, host by host, its log will go on."""
+        with self._transaction() as db:
+            db.execute("UPDATE training_job SET interruption = NULL, exit_code = NULL WHERE name = ?", (name,))
+            db.executemany(
+                "INSERT OR REPLACE INTO log_start (training_job, host, lines, bytes) VALUES (?, ?, ?, ?)",
+                [(name, host, start.lines, start.bytes) for host, start in log_starts.items()],
+            )
+            self._change_status(name, SecondaryStatus.INTERRUPTED, now, "Spot instances were interrupted", "")
+
+    def log_start(self, name: str, host: str) -> LogStart:
+        """Where the output of a host's container begins in the host's log."""
+        row = self._db.execute(
+            "SELECT lines, bytes FROM log_start WHERE training_job = ? AND host = ?", (name, host)
+        ).fetchone()
+        return LogStart() if row is None else LogStart(lines=row["lines"], bytes=row["bytes"])
 
     def transitions(self, name: str) -> list[StatusTransition]:
         """The secondary statuses that a training job went through, in order."""
@@ -253,58 +245,24 @@ class Store:
         rows = self._db.execute("SELECT text FROM warning WHERE training_job = ? ORDER BY text", (name,))
         return [row["text"] for row in rows]
 
-    # GPU leases
-
-    def lease_gpus(self, name: str, gpus: Sequence[str], count: int) -> tuple[str, ...] | None:
-        """Lease `count` of `gpus` to a training job, or none at all: None where not enough are free.
-
-        A job that holds a lease keeps it. Exclusive across processes.
-        """
-        with self._transaction() as db:
-            held = self.leased_gpus(name)
-            if held or count == 0:
-                return held
-            taken = {row["gpu"] for row in db.execute("SELECT gpu FROM gpu_lease")}
-            free = [gpu for gpu in gpus if gpu not in taken][:count]
-            if len(free) < count:
-                return None
-            db.executemany("INSERT INTO gpu_lease (gpu, training_job) VALUES (?, ?)", [(gpu, name) for gpu in free])
-            return tuple(free)
-
-    def leased_gpus(self, name: str) -> tuple[str, ...]:
-        """The GPUs that a training job holds."""
-        rows = self._db.execute("SELECT gpu FROM gpu_lease WHERE training_job = ? ORDER BY gpu", (name,))
-        return tuple(row["gpu"] for row in rows)
-
     # Inside
 
-    def _create_schema(self) -> None:
-        with self._transaction() as db:
-            (version,) = db.execute("PRAGMA user_version").fetchone()
-            if version == SCHEMA_VERSION:
-                return
-            if version != 0:
-                raise StoreError(
-                    f"{self._path} was written by a newer Algodock (schema {version}, this one knows {SCHEMA_VERSION})."
-                    " Update Algodock, or choose another home with ALGODOCK_HOME."
-                )
-            for statement in _statements(_SCHEMA.read_text(encoding="utf-8")):
-                db.execute(statement)
-            db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.OperationalError):  # a full disk has rolled it back already
-                    self._db.execute("ROLLBACK")
-                raise
-        except sqlite3.OperationalError as error:
-            raise StoreError(f"{self._path}: {error}. Nothing that was recorded is lost.") from error
+    def _change_status(self, name: str, status: SecondaryStatus, now: float, message: str, failure_reason: str) -> None:
+        db = self._db
+        check_training_job_transition(self.training_job(name).status, status)
+        db.execute(
+            "UPDATE training_job SET status = ?, failure_reason = ? WHERE name = ?", (status, failure_reason, name)
+        )
+        if status is SecondaryStatus.TRAINING:
+            db.execute(
+                "UPDATE training_job SET training_start_time = coalesce(training_start_time, ?) WHERE name = ?",
+                (now, name),
+            )
+        if status.primary.is_terminal:
+            db.execute("UPDATE training_job SET end_time = ? WHERE name = ?", (now, name))
+            self._end_lease(JobKind.TRAINING, name)
+        db.execute("UPDATE status_transition SET end_time = ? WHERE training_job = ? AND end_time IS NULL", (now, name))
+        self._add_transition(name, status, now, message)
 
     def _add_transition(self, name: str, status: SecondaryStatus, now: float, message: str) -> None:
         self._db.execute(
@@ -335,16 +293,6 @@ class Store:
         return [_training_job(row, metrics.get(row["name"], {})) for row in rows]
 
 
-def _statements(script: str) -> Iterator[str]:
-    """The statements of an SQL script, so that they run within one transaction (executescript would commit)."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
-
-
 def _tuning_job(row: sqlite3.Row) -> TuningJobRecord:
     return TuningJobRecord(
         name=row["name"],
@@ -366,10 +314,10 @@ def _training_job(row: sqlite3.Row, metrics: Mapping[str, MetricSummary]) -> Tra
         tuned=json.loads(row["tuned"]),
         gpu_count=row["gpu_count"],
         status=SecondaryStatus(row["status"]),
-        container_id=row["container_id"],
         exit_code=row["exit_code"],
         stop_reason=StopReason(row["stop_reason"]) if row["stop_reason"] else None,
         stop_time=row["stop_time"],
+        interruption=Interruption(row["interruption"]) if row["interruption"] else None,
         failure_reason=row["failure_reason"],
         creation_time=row["creation_time"],
         training_start_time=row["training_start_time"],

@@ -10,7 +10,8 @@ import pytest
 
 from container.cifar10.recordio import read_records
 from contracts.channels import Channel, Compression, RecordWrapper, SourceType
-from tuner.channels.epochs import Epochs, FilePiece, Piece, gunzipped, record_length
+from tuner.channels.epochs import Epochs
+from tuner.channels.pieces import FilePiece, Piece, record_length
 from tuner.errors import ChannelError, NotSupported
 
 
@@ -21,9 +22,7 @@ def pipe(path: Path, **members: Any) -> Channel:
 
 def bytes_of(piece: Piece) -> bytes:
     """What a reader gets of a piece."""
-    if isinstance(piece, bytes):
-        return piece
-    return b"".join(gunzipped(piece.path)) if piece.is_gzip else piece.path.read_bytes()
+    return piece if isinstance(piece, bytes) else b"".join(piece.chunks())
 
 
 def content(channel: Channel, epoch: int = 0) -> bytes:

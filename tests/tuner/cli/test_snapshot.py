@@ -50,7 +50,7 @@ def trial(
         tuned={"rate": more.get("rate", "0.123456")},
         gpu_count=0,
         status=status,
-        container_id=None,
+        interruption=None,
         exit_code=None,
         stop_reason=None,
         stop_time=None,

@@ -22,7 +22,7 @@ def model(tmp_path: Path) -> Path:
 
 def test_members_are_relative_to_the_folder(model: Path, tmp_path: Path) -> None:
     """The archive unpacks into /opt/ml/model without a leading folder."""
-    assert archive(model, tmp_path / "out" / "model.tar.gz")
+    assert archive([model], tmp_path / "out" / "model.tar.gz")
 
     with tarfile.open(tmp_path / "out" / "model.tar.gz") as tar:
         assert ["parts", "parts/a.txt", "weights.bin"] == sorted(tar.getnames())
@@ -32,8 +32,8 @@ def test_an_empty_folder_gives_no_archive(tmp_path: Path) -> None:
     """A job may complete without a model."""
     (tmp_path / "model").mkdir()
 
-    assert not archive(tmp_path / "model", tmp_path / "model.tar.gz")
-    assert not archive(tmp_path / "missing", tmp_path / "model.tar.gz")
+    assert not archive([tmp_path / "model"], tmp_path / "model.tar.gz")
+    assert not archive([tmp_path / "missing"], tmp_path / "model.tar.gz")
     assert not (tmp_path / "model.tar.gz").exists()
 
 
@@ -42,7 +42,7 @@ def test_a_planted_link_is_never_followed(model: Path, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("host secret")
     (model / "leak").symlink_to(secret)
-    archive(model, tmp_path / "model.tar.gz")
+    archive([model], tmp_path / "model.tar.gz")
 
     with tarfile.open(tmp_path / "model.tar.gz") as tar:
         assert tar.getmember("leak").issym()
@@ -52,7 +52,7 @@ def test_a_folder_that_is_a_link_is_no_folder(model: Path, tmp_path: Path) -> No
     """The container may replace /opt/ml/output/data by a link to a folder of the host."""
     (tmp_path / "data").symlink_to(model)
 
-    assert not archive(tmp_path / "data", tmp_path / "output.tar.gz")
+    assert not archive([tmp_path / "data"], tmp_path / "output.tar.gz")
 
 
 def test_pipes_and_sockets_are_left_out(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,7 +61,7 @@ def test_pipes_and_sockets_are_left_out(model: Path, tmp_path: Path, monkeypatch
     monkeypatch.chdir(model)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("socket")
-        archive(model, tmp_path / "model.tar.gz")
+        archive([model], tmp_path / "model.tar.gz")
 
     with tarfile.open(tmp_path / "model.tar.gz") as tar:
         assert not {"pipe", "socket"} & set(tar.getnames())
@@ -70,9 +70,9 @@ def test_pipes_and_sockets_are_left_out(model: Path, tmp_path: Path, monkeypatch
 def test_a_second_packing_replaces_the_first_and_leaves_no_rest(model: Path, tmp_path: Path) -> None:
     """After a crash in the middle, the job is packed again."""
     target = tmp_path / "out" / "model.tar.gz"
-    archive(model, target)
+    archive([model], target)
     (model / "weights.bin").unlink()
-    archive(model, target)
+    archive([model], target)
     deliver(target, tmp_path / "delivered")
 
     with tarfile.open(tmp_path / "delivered" / "model.tar.gz") as tar:

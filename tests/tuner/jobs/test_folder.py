@@ -8,6 +8,7 @@ import pytest
 from job_requests import channel, training_request
 
 from contracts.jobs import TrainingJobSpec
+from contracts.resources import Host
 from tuner.errors import ChannelError
 from tuner.jobs.channel_staging import MAX_FILE_MOUNTS
 from tuner.jobs.folder import JobFolder, stage
@@ -16,7 +17,7 @@ from tuner.jobs.folder import JobFolder, stage
 def staged(tmp_path: Path, **members: Any) -> tuple[JobFolder, dict[str, tuple[str, bool]]]:
     """A job staged in a folder, and its mounts: target to (source, read-only)."""
     folder = JobFolder(tmp_path / "job")
-    mounts = stage(TrainingJobSpec.from_request(training_request(**members)), folder)
+    mounts = stage(TrainingJobSpec.from_request(training_request(**members)), Host(), folder)
     return folder, {mount.target: (str(mount.source), mount.read_only) for mount in mounts}
 
 
@@ -26,7 +27,7 @@ def test_the_staged_tree_is_what_the_contract_says(tmp_path: Path) -> None:
     data.mkdir()
     request = {"InputDataConfig": [channel("training", data, ContentType="text/csv")]}
     folder, _ = staged(tmp_path, **request)
-    config = folder.opt_ml.config
+    config = folder.host().opt_ml.config
 
     assert ["hyperparameters.json", "inputdataconfig.json", "resourceconfig.json"] == sorted(
         path.name for path in config.iterdir()
@@ -57,7 +58,7 @@ def test_the_users_data_is_mounted_where_it_lies_and_read_only(tmp_path: Path) -
     assert (str(data), True) == mounts["/opt/ml/input/data/training"]
     assert mounts["/opt/ml/input"][1]
     assert not mounts["/opt/ml/model"][1]
-    assert 0o777 == folder.opt_ml.model.stat().st_mode & 0o777
+    assert 0o777 == folder.host().opt_ml.model.stat().st_mode & 0o777
     assert "/opt/ml/code" not in mounts
 
 
@@ -86,7 +87,7 @@ def test_a_manifest_gives_the_files_that_it_lists_and_no_other(tmp_path: Path) -
         "/opt/ml/input/data/training/sub dir/a.csv": (f"{tmp_path}/data/sub dir/a.csv", True),
         "/opt/ml/input/data/training/b": (f"{tmp_path}/data/b", True),
     } == given
-    assert (folder.opt_ml.channel("training") / "sub dir" / "a.csv").is_file()  # where the engine puts the mount
+    assert (folder.host().opt_ml.channel("training") / "sub dir" / "a.csv").is_file()  # where the engine puts the mount
 
 
 def test_a_manifest_of_too_many_files_says_what_to_do(tmp_path: Path) -> None:
@@ -106,10 +107,10 @@ def test_a_manifest_of_too_many_files_says_what_to_do(tmp_path: Path) -> None:
 def test_a_pipe_channel_is_a_fifo_and_no_mount(tmp_path: Path) -> None:
     """It lies in the input folder, which is mounted whole, so that later ones appear in the container as well."""
     folder, mounts = staged(tmp_path, InputDataConfig=[channel("a.b-c_1", tmp_path, InputMode="Pipe")])
-    config = json.loads(folder.opt_ml.input_data_config.read_text())
+    config = json.loads(folder.host().opt_ml.input_data_config.read_text())
 
-    assert ["a.b-c_1_0"] == [path.name for path in folder.opt_ml.data.iterdir()]
-    assert folder.opt_ml.channel_fifo("a.b-c_1", 0).is_fifo()
+    assert ["a.b-c_1_0"] == [path.name for path in folder.host().opt_ml.data.iterdir()]
+    assert folder.host().opt_ml.channel_fifo("a.b-c_1", 0).is_fifo()
     assert not [target for target in mounts if "/data/" in target]
     assert "Pipe" == config["a.b-c_1"]["TrainingInputMode"]
 
@@ -118,11 +119,11 @@ def test_what_was_remembered_of_an_earlier_start_s_feeding_is_forgotten(tmp_path
     """The container starts anew, and with it epoch 0."""
     request = {"InputDataConfig": [channel("training", tmp_path, InputMode="Pipe")]}
     folder, _ = staged(tmp_path, **request)
-    folder.feeds.mkdir()
-    (folder.feeds / "training").write_text("F 00000000000000000005 ")
+    folder.host().feeds.mkdir()
+    (folder.host().feeds / "training").write_text("F 00000000000000000005 ")
     staged(tmp_path, **request)
 
-    assert not folder.feeds.exists()
+    assert not folder.host().feeds.exists()
 
 
 def test_checkpoints_are_kept_where_the_request_says(tmp_path: Path) -> None:
@@ -131,7 +132,7 @@ def test_checkpoints_are_kept_where_the_request_says(tmp_path: Path) -> None:
     folder, mounts = staged(tmp_path, CheckpointConfig={"S3Uri": f"file://{kept}", "LocalPath": "/ckpt"})
 
     assert (str(kept), False) == mounts["/ckpt"]
-    assert {"LocalPath": "/ckpt"} == json.loads(folder.opt_ml.checkpoint_config.read_text())
+    assert {"LocalPath": "/ckpt"} == json.loads(folder.host().opt_ml.checkpoint_config.read_text())
 
 
 def test_checkpoints_survive_a_second_start_of_the_job(tmp_path: Path) -> None:
@@ -140,8 +141,8 @@ def test_checkpoints_survive_a_second_start_of_the_job(tmp_path: Path) -> None:
     folder, mounts = staged(tmp_path, **request)
     source, _ = mounts["/opt/ml/checkpoints"]
     (Path(source) / "epoch-1").write_text("weights")
-    folder.opt_ml.model.joinpath("half").write_text("left over")
+    folder.host().opt_ml.model.joinpath("half").write_text("left over")
     staged(tmp_path, **request)
 
     assert ["epoch-1"] == [path.name for path in Path(source).iterdir()]
-    assert not list(folder.opt_ml.model.iterdir())
+    assert not list(folder.host().opt_ml.model.iterdir())

@@ -83,13 +83,13 @@ def test_a_job_reads_its_epochs_and_leaves_no_fifo(make_home: MakeHome, tmp_path
     home = make_home(reads_two_epochs)
     folder = submit(home, tmp_path / "data")
     home.controller.step()
-    assert folder.opt_ml.channel_fifo("train", 0).is_fifo()
+    assert folder.host().opt_ml.channel_fifo("train", 0).is_fifo()
     home.engine.auto_advance = True
     job = home.run("job")
 
     assert SecondaryStatus.COMPLETED is job.status, job.failure_reason
     assert "3000003 bytes\n3000003 bytes\n" == folder.log().read_text()
-    assert not list(folder.opt_ml.data.iterdir())
+    assert not list(folder.host().opt_ml.data.iterdir())
 
 
 def test_a_job_between_two_epochs_goes_on_in_a_later_process(make_home: MakeHome, tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_job_between_two_epochs_goes_on_in_a_later_process(make_home: MakeHome
     folder = submit(home, tmp_path / "data")
     home.controller.step()
     home.engine.container(home.container_of("job")).advance()
-    wait_for(folder.opt_ml.channel_fifo("train", 1).is_fifo, "the second epoch")
+    wait_for(folder.host().opt_ml.channel_fifo("train", 1).is_fifo, "the second epoch")
     home.restart()
     home.controller.step()  # adopts it
     home.engine.auto_advance = True
@@ -168,7 +168,7 @@ def test_a_file_that_cannot_be_read_fails_the_job_with_its_path(make_home: MakeH
     folder = submit(home, tmp_path / "data", CompressionType="Gzip")
     home.controller.step()
     container = home.engine.container(home.container_of("job"))
-    reader = FifoReader(folder.opt_ml.channel_fifo("train", 0))
+    reader = FifoReader(folder.host().opt_ml.channel_fifo("train", 0))
     job = home.run("job")
     reader.close()
 

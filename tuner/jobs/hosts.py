@@ -1,0 +1,174 @@
+"""The containers of one job, one a host: made and removed together, and followed while they run."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tuner.engine.protocol import (
+    HOST_LABEL,
+    ContainerSpec,
+    ContainerState,
+    ContainerStatus,
+    ContainerSummary,
+    Engine,
+)
+from tuner.errors import ContainerNotFound
+from tuner.jobs.log_intake import LogIntake
+
+#: How often a running container is asked for its state when its log has nothing new to say, in seconds.
+STATE_SECONDS = 2.0
+
+
+def create_containers(
+    engine: Engine, specs: Sequence[ContainerSpec], labels: Mapping[str, str], *, isolated: bool
+) -> None:
+    """Create the containers of a job, not started; and first the network that they name, if they do.
+
+    Raises EngineRejected, ImageNotFound. What was created before that is found by its labels.
+    """
+    for network in {spec.private_network for spec in specs if spec.private_network is not None}:
+        engine.create_network(network, labels, internal=isolated)
+    for spec in specs:
+        engine.create(spec)
+
+
+def find_containers(engine: Engine, labels: Mapping[str, str]) -> dict[str, ContainerSummary]:
+    """The containers of a job by the names of their hosts."""
+    return {one.labels[HOST_LABEL]: one for one in engine.containers(labels)}
+
+
+def remove_containers(engine: Engine, labels: Mapping[str, str], *, several: bool) -> None:
+    """Remove every container of a job, and the network of `several`; also what was created just before a crash."""
+    for container in engine.containers(labels):
+        engine.remove(container.container_id)
+    if several:
+        for network in engine.networks(labels):
+            engine.remove_network(network.network_id)
+
+
+class Feeds(Protocol):
+    """What feeds a channel of a running container."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why the job cannot end well."""
+        ...
+
+    def finish_epochs(self) -> bool:
+        """Begin no further epoch; return whether there is one that has not come to its end."""
+        ...
+
+    def close(self) -> None:
+        """Stop feeding."""
+        ...
+
+
+@dataclass(slots=True)
+class RunningHost:
+    """One container as this process follows it. `exit` is its state once it has ended, `lost` if it was removed."""
+
+    name: str
+    container_id: str
+    intake: LogIntake
+    feeds: Sequence[Feeds] = ()
+    exit: ContainerState | None = None
+    lost: bool = False
+    checked: float = field(default=float("-inf"))
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it runs no more."""
+        return self.exit is not None or self.lost
+
+
+class RunningHosts:
+    """The containers of one job as this process follows them.
+
+    `signalled` is when they were last sent SIGTERM, `killed` whether they were sent SIGKILL.
+    """
+
+    def __init__(self, engine: Engine, members: Sequence[RunningHost]) -> None:
+        self._engine = engine
+        self.members = members
+        self.signalled: float | None = None
+        self.killed = False
+
+    @property
+    def have_ended(self) -> bool:
+        """Whether none runs any more."""
+        return all(member.has_ended for member in self.members)
+
+    @property
+    def first_failed(self) -> RunningHost | None:
+        """Of those that ended with another exit code than 0, the one that ended first; None where all is well."""
+        failed = [(one.exit.finished_at or 0.0, one) for one in self.members if one.exit and one.exit.exit_code != 0]
+        return min(failed, key=lambda pair: pair[0])[1] if failed else None
+
+    @property
+    def is_one_lost(self) -> bool:
+        """Whether a container was removed by somebody else."""
+        return any(member.lost for member in self.members)
+
+    @property
+    def problem(self) -> str | None:
+        """Why a channel cannot be fed, as a failure reason."""
+        return next((feeds.problem for member in self.members for feeds in member.feeds if feeds.problem), None)
+
+    def finish_epochs(self) -> bool:
+        """Begin no further epoch of a Pipe channel; return whether a container is still reading one."""
+        reading = [feeds.finish_epochs() for member in self.members for feeds in member.feeds]  # each has to be told
+        return any(reading)
+
+    def terminate(self, now: float, grace_seconds: float) -> bool:
+        """SIGTERM once (again in a new process, which cannot know), SIGKILL when the grace is over.
+
+        Returns whether it has just come to SIGKILL.
+        """
+        if self.signalled is None:
+            self.signalled = now
+            self._signal("SIGTERM")
+        elif not self.killed and now - self.signalled > grace_seconds:
+            self.kill()
+            return True
+        return False
+
+    def kill(self) -> None:
+        """SIGKILL, once."""
+        if not self.killed:
+            self.killed = True
+            self._signal("SIGKILL")
+
+    def follow(self, now: float) -> None:
+        """Take in what the containers have printed, and see which have ended."""
+        for member in self.members:
+            if not member.has_ended:
+                member.intake.take_in()
+                if member.intake.stream_has_ended or now - member.checked >= STATE_SECONDS:
+                    member.checked = now
+                    self._check(member)
+
+    def close(self) -> None:
+        """Stop following; containers go on."""
+        for member in self.members:
+            member.intake.close()
+            for feeds in member.feeds:
+                feeds.close()
+
+    def _check(self, member: RunningHost) -> None:
+        try:
+            state = self._engine.state(member.container_id)
+        except ContainerNotFound:
+            member.lost = True
+            return
+        if state.status is ContainerStatus.EXITED:
+            member.intake.take_in_rest()
+            member.exit = state
+        elif member.intake.stream_has_ended:
+            member.intake.follow_again()
+
+    def _signal(self, signal_name: str) -> None:
+        for member in self.members:
+            if not member.has_ended:
+                with suppress(ContainerNotFound):  # the next look at its state says what that means
+                    self._engine.signal(member.container_id, signal_name)

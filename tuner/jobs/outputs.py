@@ -1,0 +1,87 @@
+"""What a job has made: packed into its folder, and delivered to where its OutputDataConfig wants it."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+
+from contracts.jobs import TrainingJobSpec
+from tuner.channels.addresses import is_local, local_path
+from tuner.jobs.artifacts import archive, clashes, deliver, files_below
+from tuner.jobs.background import Background, Progress
+from tuner.jobs.checkpoints import SyncedCheckpoints
+from tuner.jobs.folder import JobFolder
+from tuner.s3.uploads import upload_files
+
+#: What became of the job's output, once it is done: the warnings to be recorded. Raises OSError, S3Error.
+Packing = Background[list[str]]
+
+#: So many names of files that several hosts wrote are told.
+_MOST_NAMES = 5
+
+
+def pack(
+    spec: TrainingJobSpec,
+    folder: JobFolder,
+    checkpoints: SyncedCheckpoints | None,
+    executor: Executor,
+    activity: threading.Event,
+) -> Packing:
+    """Pack and deliver in the background what the containers of a job have left. Done again, the result is the same."""
+
+    def work(progress: Progress, called_off: threading.Event) -> list[str]:
+        if checkpoints is not None:
+            checkpoints.finish()
+        layouts = [folder.host(host.name).opt_ml for host in spec.hosts]
+        models, outputs = [layout.model for layout in layouts], [layout.output_data for layout in layouts]
+        artifacts = {
+            target.name: target
+            for folders, target in ((models, folder.model_artifact), (outputs, folder.output_artifact))
+            if archive(folders, target)
+        }
+        if spec.output_uri is not None:
+            files = artifacts if spec.compress else _uncompressed({"model": models, "output/data": outputs})
+            _deliver(files, spec, folder, progress, called_off)
+        return _warnings({"/opt/ml/model": models, "/opt/ml/output/data": outputs})
+
+    packing = Packing("Uploading", work)
+    packing.begin(executor, activity)
+    return packing
+
+
+def _uncompressed(folders: Mapping[str, Sequence[Path]]) -> dict[str, Path]:
+    """The files of `folders`, each under the name of its kind."""
+    return {f"{name}/{key}": path for name, some in folders.items() for key, path in files_below(some).items()}
+
+
+def _deliver(
+    files: Mapping[str, Path],
+    spec: TrainingJobSpec,
+    folder: JobFolder,
+    progress: Progress,
+    called_off: threading.Event,
+) -> None:
+    """Copy `files` to ``<S3OutputPath>/<job>/output/<name>``, the service's layout."""
+    assert spec.output_uri is not None
+    if not is_local(spec.output_uri):
+        place = f"{spec.output_uri.rstrip('/')}/{spec.name}/output"
+        upload_files(files, place, progress=progress, called_off=called_off)
+        return
+    target = local_path(spec.output_uri) / spec.name / "output"
+    if target != folder.output:
+        for name, path in files.items():
+            deliver(path, (target / name).parent)
+
+
+def _warnings(folders: Mapping[str, Sequence[Path]]) -> list[str]:
+    """What clashes between hosts in each place; which of them the service would keep is undefined."""
+    warnings = []
+    for place, some in folders.items():
+        names = clashes(some) if len(some) > 1 else []
+        if names:
+            more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
+            warnings.append(
+                f"several hosts wrote {', '.join(names[:_MOST_NAMES])}{more} to {place}; the first host's was kept:"
+                " let one host write, or let each choose names of its own"
+            )
+    return warnings
