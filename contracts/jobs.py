@@ -147,7 +147,7 @@ class TrainingJobSpec:
     """One training job: what a (valid, completed) CreateTrainingJob request asks for.
 
     `max_wait_seconds` is there for jobs on spot instances only, which can be interrupted. Without `compress`, model and
-    output are delivered file by file.
+    output are delivered file by file. `debug_hook` and `profiler` are handed on to the container as they are.
     """
 
     name: str
@@ -161,6 +161,8 @@ class TrainingJobSpec:
     output_uri: str | None
     max_wait_seconds: int | None = None
     compress: bool = True
+    debug_hook: Mapping[str, Any] | None = None
+    profiler: Mapping[str, Any] | None = None
     entry_point: tuple[str, ...] | None = None
     arguments: tuple[str, ...] | None = None
     checkpoint_path: str | None = None
@@ -193,6 +195,8 @@ class TrainingJobSpec:
             output_uri=output.get("S3OutputPath"),
             max_wait_seconds=stopping.get("MaxWaitTimeInSeconds") if spot else None,
             compress=output.get("CompressionType", "GZIP") != "NONE",
+            debug_hook=request.get("DebugHookConfig"),
+            profiler=request.get("ProfilerConfig"),
             entry_point=_texts(algorithm.get("ContainerEntrypoint")),
             arguments=_texts(algorithm.get("ContainerArguments")),
             checkpoint_path=checkpoint.get("LocalPath", "/opt/ml/checkpoints") if checkpoint else None,

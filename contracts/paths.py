@@ -45,6 +45,16 @@ class OptMlLayout:
         return self.config / "checkpointconfig.json"
 
     @property
+    def debug_hook_config(self) -> Path:
+        """``debughookconfig.json``: there only when the request has a DebugHookConfig."""
+        return self.config / "debughookconfig.json"
+
+    @property
+    def profiler_config(self) -> Path:
+        """``profilerconfig.json``: there only when the request has a ProfilerConfig."""
+        return self.config / "profilerconfig.json"
+
+    @property
     def data(self) -> Path:
         """The folder with one folder a channel."""
         return self.input / "data"
@@ -62,9 +72,14 @@ class OptMlLayout:
         """Where the container leaves the model; becomes ``model.tar.gz``."""
         return self.root / "model"
 
+    @property
+    def models(self) -> Path:
+        """Where a multi-model container finds its models, in place of `model`."""
+        return self.root / "models"
+
     def loaded_model(self, name: str) -> Path:
-        """Where a multi-model container finds the model called `name`; its `model` is not used then."""
-        return self.root / "models" / name / "model"
+        """The folder of one of several models; `name` is the platform's."""
+        return self.models / name / "model"
 
     @property
     def output(self) -> Path:

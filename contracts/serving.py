@@ -18,6 +18,8 @@ DEFAULT_PORT = 8080
 PORT_VARIABLE = "SAGEMAKER_BIND_TO_PORT"
 #: The label by which an image says that it heeds `PORT_VARIABLE`.
 PORT_LABEL = "com.amazonaws.sagemaker.capabilities.accept-bind-to-port"
+#: Beside it: ``9001-9100``, from which any other port that a container opens has to be.
+SAFE_PORTS_VARIABLE = "SAGEMAKER_SAFE_PORT_RANGE"
 
 #: What InvokeEndpoint takes, and gives, at most: bytes of a body.
 PAYLOAD_LIMIT_BYTES = 6 * 1024 * 1024
@@ -28,6 +30,9 @@ TRANSFORM_PAYLOADS_LIMIT_MB = 100
 
 PING_TIMEOUT_SECONDS = 2.0
 INVOCATION_TIMEOUT_SECONDS = 60.0
+#: For the whole of an answer that is streamed; its first byte has to come within `INVOCATION_TIMEOUT_SECONDS`. AWS has
+#: announced this number, the API reference has none.
+STREAM_TIMEOUT_SECONDS = 8 * 60.0
 START_UP_TIMEOUT_SECONDS = 8 * 60.0
 #: Between SIGTERM and SIGKILL.
 STOP_GRACE_SECONDS = 30.0
@@ -52,6 +57,13 @@ ALIASES: Mapping[str, str] = {
     "application/csv": CSV,
     "image/jpg": JPEG,
 }
+
+
+class StreamErrorCode(StrEnum):
+    """Why an answer that had begun did not come to its end, in InvokeEndpointWithResponseStream's words."""
+
+    MODEL_INVOCATION_TIME_EXCEEDED = "ModelInvocationTimeExceeded"
+    STREAM_BROKEN = "StreamBroken"
 
 
 class BatchStrategy(StrEnum):

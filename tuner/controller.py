@@ -6,16 +6,17 @@ reached. It holds nothing that the store does not: a new controller goes on wher
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
-from contracts.jobs import JobStatus, ObjectiveStatus, SecondaryStatus, StopReason
-from tuner.errors import TunerError
+from contracts.jobs import JobKind, JobStatus, ObjectiveStatus, SecondaryStatus, StopReason
+from tuner.errors import ResourceNotFound, TunerError
 from tuner.jobs.runner import JobRunner
 from tuner.jobs.sizing import gpu_count
 from tuner.profile import HostProfile
 from tuner.search.space import SearchSpace
 from tuner.search.strategy import Trial, make_strategy, trial_generator
-from tuner.store.records import TrainingJobRecord, TuningJobRecord
+from tuner.store.records import JobRecord, TrainingJobRecord, TuningJobRecord
 from tuner.store.sqlite_store import Store
 
 #: When the first so many trials have all failed, the tuning job fails: more would fail the same way.
@@ -23,14 +24,37 @@ from tuner.store.sqlite_store import Store
 _HOPELESS_TRIALS = 5
 
 
-class Controller:
-    """Works the jobs of one home. One object belongs to one thread, and holds the home's lock."""
+class KindRunner(Protocol):
+    """Runs the jobs of one kind, a little at each step."""
 
-    def __init__(self, store: Store, runner: JobRunner, profile: HostProfile, clock: Callable[[], float]) -> None:
+    def step(self, job: JobRecord) -> None:
+        """Do what there is to do for an unfinished job; does not wait."""
+        ...
+
+    def close(self) -> None:
+        """Let go of all jobs."""
+        ...
+
+
+class Controller:
+    """Works the jobs of one home. One object belongs to one thread, and holds the home's lock.
+
+    `others` run the jobs that are neither training jobs nor tuning jobs.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        runner: JobRunner,
+        profile: HostProfile,
+        clock: Callable[[], float],
+        others: Mapping[JobKind, KindRunner] | None = None,
+    ) -> None:
         self._store = store
         self._runner = runner
         self._profile = profile
         self._clock = clock
+        self._others = others or {}
 
     def step(self, *, begin: bool = True) -> None:
         """One round over all unfinished jobs. It does not wait, but for packing a model.
@@ -41,6 +65,9 @@ class Controller:
         for job in self._store.unfinished_training_jobs():
             if begin or job.stop_reason is not None or job.status is not SecondaryStatus.PENDING:
                 self._runner.step(job)
+        for other in self._store.unfinished_jobs():
+            if begin or other.start_time is not None or other.status is JobStatus.STOPPING:
+                self._others[other.kind].step(other)
         unfinished = Counter(job.tuning_job for job in self._store.unfinished_training_jobs())
         for tuning_job in self._store.tuning_jobs(unfinished=True):
             # As long as all slots are taken nothing can change, and reading thousands of trials can be left.
@@ -59,6 +86,8 @@ class Controller:
     def close(self) -> None:
         """Stop following; containers go on."""
         self._runner.close()
+        for other in self._others.values():
+            other.close()
 
     def _step_tuning_job(self, job: TuningJobRecord, *, begin: bool) -> None:
         trials = self._store.trials(job.name)
@@ -134,9 +163,10 @@ class Controller:
 
 
 def stop_job(store: Store, name: str, *, now: float) -> None:
-    """Ask the tuning job or the training job called `name` to stop.
+    """Ask the job called `name` to stop: a tuning job, a training job, a processing job or a transform job.
 
-    Raises ResourceNotFound, and TunerError with the service's own text for a job that has ended.
+    Where jobs of several kinds have the name, it is the first of them that has not ended. Raises ResourceNotFound, and
+    TunerError with the service's own text for a job that has ended.
     """
     if any(job.name.lower() == name.lower() for job in store.tuning_jobs()):
         tuning_job = store.tuning_job(name)
@@ -144,9 +174,21 @@ def stop_job(store: Store, name: str, *, now: float) -> None:
         if tuning_job.status is not JobStatus.STOPPING:
             store.change_tuning_job_status(tuning_job.name, JobStatus.STOPPING, now=now)
         return
-    job = store.training_job(name)
-    _refuse_ended("training", job.primary_status)
-    store.request_stop(name, StopReason.USER, now=now)
+    others = [job for kind in (JobKind.PROCESSING, JobKind.TRANSFORM) for job in store.jobs(kind) if job.name == name]
+    for other in others:
+        if other.status is JobStatus.IN_PROGRESS:
+            store.change_job_status(other.kind, name, JobStatus.STOPPING, now=now)
+        if not other.is_finished:
+            return
+    try:
+        job = store.training_job(name)
+    except ResourceNotFound:
+        if not others:
+            raise
+        _refuse_ended(str(others[0].kind), others[0].status)
+    else:
+        _refuse_ended("training", job.primary_status)
+        store.request_stop(name, StopReason.USER, now=now)
 
 
 def _refuse_ended(kind: str, status: JobStatus) -> None:

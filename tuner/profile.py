@@ -56,6 +56,10 @@ class HostProfile:
         """The folder of one training job."""
         return self.home / "jobs" / training_job
 
+    def processing_folder(self, processing_job: str) -> Path:
+        """The folder of one processing job."""
+        return self.home / "processing" / processing_job
+
     def tuning_folder(self, tuning_job: str) -> Path:
         """The folder of one tuning job's reports."""
         return self.home / "tuning" / tuning_job

@@ -8,14 +8,15 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from contracts.jobs import TrainingJobSpec, TuningJobSpec
+from contracts.jobs import JobKind, TrainingJobSpec, TuningJobSpec
+from contracts.processing import ProcessingJobSpec
 from contracts.resources import Host
 from tuner.engine.images import provide_image
 from tuner.engine.protocol import Engine
 from tuner.errors import GpuUnavailable, ResourceInUse, ResourceNotFound
 from tuner.jobs.sizing import gpu_count, gpus_of_host
 from tuner.profile import HostProfile
-from tuner.store.records import TrainingJobRecord, TuningJobRecord
+from tuner.store.records import JobRecord, TrainingJobRecord, TuningJobRecord
 from tuner.store.sqlite_store import Store
 
 _MAX_TUNING_JOB_NAME = 32
@@ -87,6 +88,32 @@ def submit_training_job(
     _check_machine(image=spec.image, hosts=spec.hosts, engine=engine, profile=profile, gpus=gpus, say=say)
     store.create_training_job(request, now=now, gpu_count=gpu_count(profile, spec.hosts))
     return store.training_job(spec.name)
+
+
+def submit_processing_job(
+    request: Mapping[str, Any],
+    *,
+    store: Store,
+    engine: Engine,
+    profile: HostProfile,
+    gpus: Sequence[str],
+    now: float,
+    say: Say,
+) -> JobRecord:
+    """Record the processing job that `request` (validated, completed) asks for; as `submit_tuning_job` otherwise."""
+    spec = ProcessingJobSpec.from_request(request)
+    try:
+        existing = store.job(JobKind.PROCESSING, spec.name)
+    except ResourceNotFound:
+        existing = None
+    if existing is not None and not existing.is_finished and existing.request == request:
+        return existing
+    if existing is None:
+        _check_machine(image=spec.image, hosts=spec.hosts, engine=engine, profile=profile, gpus=gpus, say=say)
+    store.create_job(  # says in the service's words that the name is taken, where it is
+        JobKind.PROCESSING, request, now=now, gpu_count=gpu_count(profile, spec.hosts)
+    )
+    return store.job(JobKind.PROCESSING, spec.name)
 
 
 def find_tuning_job(store: Store, name: str) -> TuningJobRecord | None:

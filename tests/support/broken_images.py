@@ -165,6 +165,7 @@ VARIATIONS: Mapping[str, Variation] = {
     "TRAIN-OPTML-EMPTY": V(
         lines='grep -q dropout $opt/settings || fail "no settings"', files={"/opt/ml/settings": "dropout=0.5\n"}
     ),
+    "TRAIN-GPU-NO-DRIVER": V(files={"/usr/lib/x86_64-linux-gnu/libcuda.so.535.104": "a driver\n"}),
     "TRAIN-IMG-ARCH": V(architecture="arm64"),
     "TRAIN-IMG-SECRETS": V(changes=("ENV SERVICE_PASSWORD=hunter2",)),
 }

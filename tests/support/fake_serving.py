@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ Numbers = npt.NDArray[Any]
 
 
 class Doubles:
-    """Answers each number with its double. Three numbers are special: they make it slow, raise, or die."""
+    """Answers each number with its double. Some numbers are special: they make it slow, raise, or die."""
 
-    SLOW, RAISES, DIES, REFUSED = 101, 102, 103, 104
+    SLOW, RAISES, DIES, REFUSED, OUT_OF_MEMORY = 101, 102, 103, 104, 105
 
     def load(self, folder: Path) -> "Doubles":
         return self
@@ -34,6 +35,44 @@ class Doubles:
         if special == self.REFUSED:
             raise InvalidPayload("104 is not taken")
         return np.asarray(instances * 2)
+
+
+class Streams:
+    """Answers row by row, as it gets there; before each but the first it waits for the file ``go`` in its folder."""
+
+    def __init__(self, folder: Path = Path()) -> None:
+        self._folder = folder
+
+    def load(self, folder: Path) -> "Streams":
+        return Streams(folder)
+
+    def predict(self, instances: Numbers) -> Iterator[Numbers]:
+        try:
+            for number, row in enumerate(instances):
+                while number and not (self._folder / "go").exists():
+                    time.sleep(0.01)
+                yield Doubles().predict(row[np.newaxis])
+        finally:
+            print("the stream has ended", flush=True)  # noqa: T201  for a test to see it
+
+
+class Multiplies:
+    """Multiplies by what its file ``factor`` says, and holds as many megabytes as ``megabytes`` says."""
+
+    def __init__(self, factor: float = 1, ballast: bytes = b"") -> None:
+        self._factor, self._ballast = factor, ballast
+
+    def load(self, folder: Path) -> "Multiplies":
+        if not (folder / "factor").exists():
+            raise ContainerError(f"{folder} holds no model of this algorithm")
+        size = folder / "megabytes"
+        megabytes = int(size.read_text()) if size.exists() else 0
+        return Multiplies(float((folder / "factor").read_text()), b"x" * (megabytes * 1_000_000))
+
+    def predict(self, instances: Numbers) -> Numbers:
+        if instances.flat[0] == Doubles.OUT_OF_MEMORY:
+            raise MemoryError
+        return np.asarray(Doubles().predict(instances) / 2 * self._factor)
 
 
 class ReadsItsModel(Doubles):

@@ -5,10 +5,12 @@ from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from contracts.jobs import JobKind
 from tuner.controller import Controller
 from tuner.engine.fake import FakeEngine, FakeImage
 from tuner.engine.fake_container import Program
 from tuner.engine.protocol import JOB_LABEL
+from tuner.jobs.processing_runner import ProcessingRunner
 from tuner.jobs.runner import JobRunner
 from tuner.profile import HostProfile
 from tuner.store.records import TrainingJobRecord
@@ -55,7 +57,18 @@ class HomeOfFakes:
     def _open(self) -> None:
         self.store = Store(self.profile.database)
         self.runner = JobRunner(self.store, self.engine, self.profile, self.clock, self.gpus, executor=AtOnce())
-        self.controller = Controller(self.store, self.runner, self.profile, self.clock)
+        processing = ProcessingRunner(
+            self.store,
+            self.engine,
+            self.profile,
+            self.clock,
+            self.runner.activity,
+            gpus=self.gpus,
+            executor=AtOnce(),
+        )
+        self.controller = Controller(
+            self.store, self.runner, self.profile, self.clock, {JobKind.PROCESSING: processing}
+        )
 
     def restart(self) -> None:
         """Forget everything that is only in memory."""

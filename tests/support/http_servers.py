@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 
 from tuner.engine.protocol import Address
 
@@ -29,6 +30,14 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+def _chunks(body: BufferedIOBase) -> Iterator[bytes]:
+    """What is in a body of chunks; nothing more once the connection is closed in the middle of one."""
+    while (line := body.readline()).strip() and (size := int(line, 16)):
+        yield body.read(size)
+        body.readline()
+    body.readline()
+
+
 class ModelServer:
     """A model server in this process; `answer` says what it answers, `requests` what it was asked, oldest first.
 
@@ -41,7 +50,9 @@ class ModelServer:
 
         class Reply(BaseHTTPRequestHandler):
             def _reply(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                length = int(self.headers.get("Content-Length") or 0)
+                is_chunked = self.headers.get("Transfer-Encoding") == "chunked"
+                body = b"".join(_chunks(self.rfile)) if is_chunked else self.rfile.read(length)
                 request = Request(method=self.command, path=self.path, headers=dict(self.headers), body=body)
                 requests.append(request)
                 response = asked(request)

@@ -27,6 +27,7 @@ class Block:
 def pages() -> list[Path]:
     """Every page in Markdown of the project."""
     found = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")]
+    found += ROOT.glob("tuner/new_algorithm/templates/*/*.md")
     return sorted([*found, ROOT / "changelog.d" / "README.md", ROOT / "contracts" / "README.md"])
 
 

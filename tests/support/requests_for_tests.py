@@ -50,3 +50,55 @@ def tuning_request() -> dict[str, Any]:
 def categorical(**values: list[str]) -> dict[str, Any]:
     """ParameterRanges of texts only."""
     return {"CategoricalParameterRanges": [{"Name": name, "Values": texts} for name, texts in values.items()]}
+
+
+def transform_request() -> dict[str, Any]:
+    """A valid CreateTransformJob request with all that is required, and a join."""
+    return {
+        "TransformJobName": "batch",
+        "ModelName": "model",
+        "TransformInput": {
+            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "file:///rows"}},
+            "ContentType": "text/csv",
+            "SplitType": "Line",
+        },
+        "TransformOutput": {"S3OutputPath": "file:///results", "Accept": "text/csv", "AssembleWith": "Line"},
+        "TransformResources": {"InstanceType": "local", "InstanceCount": 1},
+        "DataProcessing": {"InputFilter": "$[1:]", "JoinSource": "Input", "OutputFilter": "$[0,-1]"},
+    }
+
+
+def processing_request() -> dict[str, Any]:
+    """A valid CreateProcessingJob request with one input and one output."""
+    return {
+        "ProcessingJobName": "prepare",
+        "RoleArn": "arn:aws:iam::123456789012:role/somebody",
+        "AppSpecification": {"ImageUri": "image:latest"},
+        "ProcessingInputs": [
+            {
+                "InputName": "raw",
+                "S3Input": {
+                    "S3Uri": "file:///raw",
+                    "LocalPath": "/opt/ml/processing/input/raw",
+                    "S3DataType": "S3Prefix",
+                    "S3InputMode": "File",
+                },
+            }
+        ],
+        "ProcessingOutputConfig": {
+            "Outputs": [
+                {
+                    "OutputName": "clean",
+                    "S3Output": {
+                        "S3Uri": "file:///clean",
+                        "LocalPath": "/opt/ml/processing/output/clean",
+                        "S3UploadMode": "EndOfJob",
+                    },
+                }
+            ]
+        },
+        "ProcessingResources": {
+            "ClusterConfig": {"InstanceType": "local", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        },
+        "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+    }

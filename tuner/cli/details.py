@@ -75,7 +75,7 @@ def print_tuning_job(console: Console, snapshot: TuningSnapshot, store: Store, p
         "fixed": words.hyperparameters(spec.definition.get("StaticHyperParameters", {})),
         "reports": str(profile.tuning_folder(job.name)),
     }
-    _print_lines(lines)
+    print_lines(lines)
     print_trials(console, snapshot)
     print_best(snapshot, profile)
     print_failures(snapshot)
@@ -98,11 +98,12 @@ def print_training_job(
     lines = {
         "trial": "" if job.tuning_job is None else f"{job.trial_index} of {job.tuning_job}",
         "image": job.spec.image,
+        "hosts": "" if len(job.spec.hosts) == 1 else ", ".join(host.name for host in job.spec.hosts),
         "exit code": "" if job.exit_code is None else str(job.exit_code),
         "time": words.duration((job.end_time or now) - job.creation_time),
         "GPUs": gpus,
     }
-    _print_lines(lines)
+    print_lines(lines)
     table = plain_table("status", "time", "what happened")
     for transition in store.transitions(job.name):
         seconds = 0.0 if job.is_finished and transition.end_time is None else (transition.end_time or now)
@@ -132,12 +133,14 @@ def print_training_job_end(console: Console, job: TrainingJobRecord, store: Stor
         console.print(table)
     for warning in store.warnings(job.name):
         click.echo(f"Warning: {warning}")
-    print_file("Log:", folder.log())
+    for host, path in folder.logs(job.spec.hosts).items():
+        print_file("Log:" if len(job.spec.hosts) == 1 else f"{host}:", path)
     print_file("Model:", folder.model_artifact)
     print_file("Output:", folder.output_artifact)
 
 
-def _print_lines(lines: dict[str, str]) -> None:
+def print_lines(lines: dict[str, str]) -> None:
+    """A label and its text in each line; what is empty is left out."""
     for label, text in lines.items():
         if text:
             click.echo(f"  {label:<10} {text}")

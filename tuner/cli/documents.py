@@ -92,6 +92,7 @@ def training_job_document(job: TrainingJobRecord, store: Store, profile: HostPro
         },
         "warnings": store.warnings(job.name),
         "log": existing(folder.log()),
+        "logs": {host: existing(path) for host, path in folder.logs(job.spec.hosts).items()},
         "model": existing(folder.model_artifact),
         "output": existing(folder.output_artifact),
         "folder": str(folder.root),

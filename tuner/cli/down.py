@@ -43,6 +43,8 @@ def down(invocation: Invocation, *, yes: bool, at_once: bool) -> int:
     left_over = _containers(machine)
     for container in left_over:
         machine.engine.remove(container.container_id)
+    for network in machine.engine.networks({HOME_LABEL: str(machine.profile.home)}):
+        machine.engine.remove_network(network.network_id)
     removed = f" {words.count(len(left_over), 'container')} that no job knew removed." if left_over else ""
     click.echo(f"Stopped {words.count(len(jobs), 'job')}.{removed} Nothing of this home is left on the engine.")
     return ExitCode.DONE

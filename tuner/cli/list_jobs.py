@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import click
 
-from contracts.jobs import JobStatus
+from contracts.jobs import JobKind, JobStatus
 from tuner.cli import words
 from tuner.cli.documents import listed_job_document
 from tuner.cli.machine import Invocation
@@ -67,7 +67,7 @@ def list_jobs(invocation: Invocation, *, with_trials: bool, status: str | None, 
         )
     console().print(table)
     if any(not line.status.is_terminal for line in lines) and not is_worked(machine.profile):
-        click.echo("No process works these jobs now: `algodock tune` or `train` with the same file goes on.")
+        click.echo("No process works these jobs now: the command that started a job goes on with it.")
 
 
 def _lines(store: Store, now: float, *, with_trials: bool) -> Iterator[_Line]:
@@ -87,6 +87,15 @@ def _lines(store: Store, now: float, *, with_trials: bool) -> Iterator[_Line]:
         if with_trials:
             yield from (_training_line(trial, metric) for trial in snapshot.trials)
     yield from (_training_line(job) for job in store.training_jobs() if job.tuning_job is None)
+    for kind in (JobKind.PROCESSING, JobKind.TRANSFORM):
+        for job in store.jobs(kind):
+            yield _Line(
+                name=job.name,
+                kind=str(kind),
+                status=job.status,
+                creation_time=job.creation_time,
+                end_time=job.end_time,
+            )
 
 
 def _training_line(job: TrainingJobRecord, metric: str = "") -> _Line:

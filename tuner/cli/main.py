@@ -20,14 +20,22 @@ from tuner.work.interruptions import Detached
 COMMANDS: Mapping[str, LazyCommand] = {
     "tune": LazyCommand(where="tuner.cli.tune:tune", summary="Run a tuning job, or go on with it."),
     "train": LazyCommand(where="tuner.cli.train:train", summary="Run one training job, or go on with it."),
+    "transform": LazyCommand(
+        where="tuner.cli.transform:transform", summary="Send an input through a model, or go on with it."
+    ),
+    "process": LazyCommand(where="tuner.cli.process:process", summary="Run a processing job, or go on with it."),
     "validate": LazyCommand(where="tuner.cli.validate:validate", summary="Say all that is wrong with a job file."),
+    "init": LazyCommand(where="tuner.cli.init:init", summary="Write the folder of a new algorithm."),
     "check": LazyCommand(where="tuner.cli.check:check", summary="Check that an image keeps the container contract."),
     "list": LazyCommand(where="tuner.cli.list_jobs:list_jobs", summary="List the jobs of this home."),
     "show": LazyCommand(where="tuner.cli.show:show", summary="Show all that is known of a job."),
-    "logs": LazyCommand(where="tuner.cli.logs:logs", summary="Print what a training job's container printed."),
+    "logs": LazyCommand(where="tuner.cli.logs:logs", summary="Print what the containers of a job printed."),
     "best": LazyCommand(where="tuner.cli.best:best", summary="Show the best trial of a tuning job."),
     "serve": LazyCommand(where="tuner.cli.serve:serve", summary="Serve a trained model until Ctrl-C."),
     "invoke": LazyCommand(where="tuner.cli.invoke:invoke", summary="Send a file to a model that is served."),
+    "interrupt": LazyCommand(
+        where="tuner.cli.interrupt:interrupt", summary="Take a training job's spot instances away."
+    ),
     "stop": LazyCommand(where="tuner.cli.stop:stop", summary="Stop a job and wait until it has."),
     "down": LazyCommand(where="tuner.cli.down:down", summary="Stop all jobs and remove all containers of this home."),
     "doctor": LazyCommand(where="tuner.cli.doctor:doctor", summary="Check that this machine has what jobs need."),

@@ -8,9 +8,9 @@ import click
 
 from tuner.cli.machine import Machine
 from tuner.cli.names import find_job
-from tuner.errors import ResourceNotFound, ValidationError
+from tuner.errors import NotSupported, ResourceNotFound, ValidationError
 from tuner.jobs.folder import JobFolder
-from tuner.store.records import TrainingJobRecord, best_training_job
+from tuner.store.records import JobRecord, TrainingJobRecord, best_training_job
 from tuner.store.sqlite_store import Store
 
 _ENDPOINT_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
@@ -50,10 +50,30 @@ def find_model(model: str, image: str | None, name: str | None, machine: Machine
     return ModelSource(name=_endpoint_name(name or found.name), path=artifact, image=image or job.spec.image, job=job)
 
 
+def find_models(folder: str, image: str | None, name: str | None) -> ModelSource:
+    """The folder of archives that a multi-model endpoint serves, by the `image` given.
+
+    Raises ResourceNotFound, NotSupported for a prefix in S3, and click.UsageError where the image is missing.
+    """
+    if folder.startswith("s3://"):
+        raise NotSupported(
+            f"{folder}: a multi-model endpoint serves archives of a folder on this machine. Copy them here first, for"
+            f" instance with `aws s3 sync {folder} ./models`."
+        )
+    path = Path(folder)
+    if not path.is_dir():
+        raise ResourceNotFound(f"There is no folder {folder}: --multi-model serves a folder with archives (*.tar.gz).")
+    if image is None:
+        raise click.UsageError(f"--image IMAGE is needed beside {folder}: archives do not say what serves them.")
+    return ModelSource(name=_endpoint_name(name or _name_of(path)), path=path.absolute(), image=image)
+
+
 def _training_job(store: Store, name: str) -> TrainingJobRecord:
     job = find_job(store, name)
     if isinstance(job, TrainingJobRecord):
         return job
+    if isinstance(job, JobRecord):
+        raise ResourceNotFound(f"{name} is a {job.kind} job, which makes no model.")
     best = best_training_job(job, store.trials(job.name))
     if best is None:
         raise ResourceNotFound(f"No trial of {job.name} has ended with a value of its objective, so none is the best.")

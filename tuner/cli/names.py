@@ -2,16 +2,16 @@
 
 import difflib
 
-from contracts.jobs import JobStatus
+from contracts.jobs import JobKind, JobStatus
 from tuner.errors import ResourceNotFound
-from tuner.store.records import TrainingJobRecord, TuningJobRecord
+from tuner.store.records import JobRecord, TrainingJobRecord, TuningJobRecord
 from tuner.store.sqlite_store import Store
 
-Job = TuningJobRecord | TrainingJobRecord
+Job = TuningJobRecord | TrainingJobRecord | JobRecord
 
 
 def find_job(store: Store, name: str) -> Job:
-    """The tuning job or training job called `name`.
+    """The job called `name`, looked for among tuning, training, processing and transform jobs in this order.
 
     The beginning of a name will do where only one training job has it, as in ``cifar10-003``. Raises ResourceNotFound,
     which says what may have been meant.
@@ -23,16 +23,20 @@ def find_job(store: Store, name: str) -> Job:
     for training_job in training_jobs:
         if training_job.name == name:
             return training_job
+    others = [*store.jobs(JobKind.PROCESSING), *store.jobs(JobKind.TRANSFORM)]
+    for other in others:
+        if other.name == name:
+            return other
     starting = [job for job in training_jobs if job.name.startswith(f"{name}-")]
     if len(starting) == 1:
         return starting[0]
-    names = [*(job.name for job in store.tuning_jobs()), *(job.name for job in training_jobs)]
-    raise ResourceNotFound(_unknown(name, names))
+    jobs: list[Job] = [*store.tuning_jobs(), *training_jobs, *others]
+    raise ResourceNotFound(_unknown(name, [job.name for job in jobs]))
 
 
 def status_of(job: Job) -> JobStatus:
-    """The primary status of either kind of job."""
-    return job.status if isinstance(job, TuningJobRecord) else job.primary_status
+    """The primary status of a job of any kind."""
+    return job.primary_status if isinstance(job, TrainingJobRecord) else job.status
 
 
 def _unknown(name: str, names: list[str]) -> str:

@@ -7,9 +7,10 @@ from tuner.store.sqlite_store import Store
 
 
 def unfinished_jobs(store: Store) -> list[str]:
-    """The unfinished tuning jobs, and the unfinished training jobs that are no trials."""
+    """The names of all unfinished jobs that are no trials."""
     tuning_jobs = [job.name for job in store.tuning_jobs(unfinished=True)]
-    return tuning_jobs + [job.name for job in store.unfinished_training_jobs() if job.tuning_job is None]
+    training_jobs = [job.name for job in store.unfinished_training_jobs() if job.tuning_job is None]
+    return tuning_jobs + training_jobs + [job.name for job in store.unfinished_jobs()]
 
 
 def others_in_progress(store: Store, name: str) -> list[str]:

@@ -2,31 +2,39 @@
 
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from contracts.serving import START_UP_TIMEOUT_SECONDS, STOP_GRACE_SECONDS
+from contracts.multi_model import TARGET_MODEL_HEADER
+from contracts.serving import INVOCATIONS_PATH, START_UP_TIMEOUT_SECONDS, STOP_GRACE_SECONDS
 from tuner.cli import words
 from tuner.cli.displays import print_json, say_json, seldom
 from tuner.cli.exit_codes import ExitCode
 from tuner.cli.machine import Invocation, Machine
-from tuner.cli.model_source import ModelSource, find_model
+from tuner.cli.model_source import ModelSource, find_model, find_models
 from tuner.cli.options import json_option, limit_options
 from tuner.engine.images import provide_image
 from tuner.errors import EngineUnreachable, GpuUnavailable, HomeInUse, ResourceInUse
 from tuner.serving.calls import ping
 from tuner.serving.container import ServedModel, check_environment, serving_container
-from tuner.serving.endpoint import Endpoint, EndpointEvent, EventKind
+from tuner.serving.endpoint import Endpoint, EndpointEvent, EventKind, Listener
 from tuner.serving.endpoint import serve as serve_endpoint
 from tuner.serving.errors import EndpointFailed
+from tuner.serving.front_door import path_of
+from tuner.serving.many_models import ManyModels
 from tuner.serving.model_archive import unpack
+from tuner.serving.ports import check_port
 from tuner.serving.running import remove_orphans
 from tuner.store.lock import ControllerLock
 from tuner.submission import Say
 from tuner.work.interruptions import Interruptions
+
+#: Within the endpoint's folder: what the container of many models sees as ``/opt/ml/models``.
+_MODELS = "models"
 
 
 def _variables(_ctx: click.Context, _param: click.Parameter, values: Sequence[str]) -> dict[str, str]:
@@ -39,6 +47,12 @@ def _variables(_ctx: click.Context, _param: click.Parameter, values: Sequence[st
 @click.command()
 @click.argument("model", metavar="MODEL")
 @click.option("--image", help="The image that serves it; without it that of the training job.")
+@click.option(
+    "--multi-model",
+    "has_many",
+    is_flag=True,
+    help="MODEL is a folder of archives (*.tar.gz); each is loaded when it is asked for.",
+)
 @click.option("--name", help="Name of the endpoint; without it that of the job or of the archive.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, help="Port of this host; without it one that is free."
@@ -71,6 +85,7 @@ def serve(
     model: str,
     *,
     image: str | None,
+    has_many: bool,
     name: str | None,
     port: int,
     environment: dict[str, str],
@@ -85,6 +100,9 @@ def serve(
     started with the argument `serve`; it finds the model in /opt/ml/model, read-only, and has to answer GET /ping on
     port 8080 with 200, within 2 s each time. Its log is printed as it comes.
 
+    With --multi-model the container serves many models, each one an archive in the folder MODEL: it is unpacked and
+    loaded when `algodock invoke --target-model ARCHIVE` first asks for it, and unloaded when memory is short.
+
     `algodock invoke` sends it a file; any HTTP client may call the address that is printed, which only this machine
     reaches. The first Ctrl-C sends SIGTERM and waits up to 30 s, the second kills.
 
@@ -95,19 +113,23 @@ def serve(
     say: Say = say_json if as_json else _say
     try:
         check_environment(environment)
-        source = find_model(model, image, name, machine)
+        check_port(port)
+        source = find_models(model, image, name) if has_many else find_model(model, image, name, machine)
         if source.job is not None and source.job.tuning_job is not None:
             say(f"The model is that of {source.job.name}, trial {source.job.trial_index} of {source.job.tuning_job}.")
-        with _place(source.name, machine, say) as folder:
+        with _place(source.name, machine, say) as folder, ExitStack() as many_models:
+            many = many_models.enter_context(_many_models(source, folder, port, say)) if has_many else None
             served = ServedModel(
                 endpoint_name=source.name,
                 image=source.image,
-                model_folder=_model_folder(source.path, folder, say),
+                model_folder=_model_folder(source.path, folder, say) if many is None else folder / _MODELS,
                 environment=environment,
                 gpu_ids=_gpu_ids(source, machine, say, wanted=gpus is not None),
-                host_port=port,
+                host_port=port if many is None else 0,
+                front_door=None if many is None else many.address,
             )
-            _serve(served, machine, say, startup_seconds, as_json=as_json)
+            listener = _JsonListener() if as_json else _Listener(served, machine)
+            _serve(served, machine, say, startup_seconds, listener=listener, many=many)
     except EndpointFailed as failure:
         _report(failure, as_json=as_json)
         return ExitCode.JOB_FAILED
@@ -143,6 +165,12 @@ def _place(name: str, machine: Machine, say: Say) -> Iterator[Path]:
         lock.release()
 
 
+def _many_models(source: ModelSource, folder: Path, port: int, say: Say) -> ManyModels:
+    if not any(source.path.rglob("*.tar.gz")):
+        say(f"There is no archive (*.tar.gz) in {source.path} yet.")
+    return ManyModels(endpoint_name=source.name, archives=source.path, unpacked=folder / _MODELS, port=port, say=say)
+
+
 def _model_folder(source: Path, folder: Path, say: Say) -> Path:
     if source.is_dir():
         return source
@@ -169,15 +197,30 @@ def _gpu_ids(source: ModelSource, machine: Machine, say: Say, *, wanted: bool) -
     return machine.gpus
 
 
-def _serve(model: ServedModel, machine: Machine, say: Say, startup_seconds: float, *, as_json: bool) -> None:
+def _serve(
+    model: ServedModel,
+    machine: Machine,
+    say: Say,
+    startup_seconds: float,
+    *,
+    listener: Listener,
+    many: ManyModels | None,
+) -> None:
     engine = machine.engine
     provide_image(engine, model.image, seldom(say, machine.clock))
     if model.gpu_ids:
         engine.check_gpus(model.image, model.gpu_ids)
+
+    def listen(event: EndpointEvent) -> None:
+        if many is not None and event.kind is EventKind.IN_SERVICE:
+            many.open(endpoint.address)
+            event = replace(event, text=f"http://{many.address}")
+        listener(event)
+
     endpoint = Endpoint(
         engine=engine,
         spec=serving_container(model, machine.profile),
-        listener=_JsonListener() if as_json else _Listener(model.endpoint_name, machine),
+        listener=listen,
         ping=ping,
         clock=machine.clock,
         startup_seconds=startup_seconds,
@@ -199,8 +242,8 @@ def _serve(model: ServedModel, machine: Machine, say: Say, startup_seconds: floa
 class _Listener:
     """Tells people: the container's lines as they are, ours with two dashes before them."""
 
-    def __init__(self, name: str, machine: Machine) -> None:
-        self._name = name
+    def __init__(self, model: ServedModel, machine: Machine) -> None:
+        self._model = model
         self._machine = machine
         self._started = machine.clock()
 
@@ -211,12 +254,21 @@ class _Listener:
             seconds = words.duration(self._machine.clock() - self._started)
             _say(f"In service after {seconds}: {event.text}")
             click.echo(
-                f"   algodock invoke --endpoint {self._name} FILE\n"
-                f"   curl -sS -H 'Content-Type: text/csv' --data-binary @FILE {event.text}/invocations\n"
-                f"   Ctrl-C stops it: SIGTERM, and SIGKILL after {STOP_GRACE_SECONDS:g} s."
+                "\n".join(f"   {line}" for line in _ways_to_invoke(self._model, event.text))
+                + f"\n   Ctrl-C stops it: SIGTERM, and SIGKILL after {STOP_GRACE_SECONDS:g} s."
             )
         else:
             _say(event.text)
+
+
+def _ways_to_invoke(model: ServedModel, url: str) -> tuple[str, str]:
+    ours, curl = f"algodock invoke --endpoint {model.endpoint_name}", "curl -sS -H 'Content-Type: text/csv'"
+    if model.front_door is None:
+        return f"{ours} FILE", f"{curl} --data-binary @FILE {url}{INVOCATIONS_PATH}"
+    return (
+        f"{ours} --target-model ARCHIVE FILE",
+        f"{curl} -H '{TARGET_MODEL_HEADER}: ARCHIVE' --data-binary @FILE {url}{path_of(model.endpoint_name)}",
+    )
 
 
 class _JsonListener:

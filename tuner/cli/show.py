@@ -8,10 +8,11 @@ from tuner.cli import details, documents
 from tuner.cli.machine import Invocation
 from tuner.cli.names import find_job, status_of
 from tuner.cli.options import job_name_argument, json_option
+from tuner.cli.other_job_details import other_job_document, print_other_job
 from tuner.cli.other_jobs import is_worked
 from tuner.cli.screen import console
 from tuner.cli.snapshot import read_tuning_job
-from tuner.store.records import TuningJobRecord
+from tuner.store.records import JobRecord, TuningJobRecord
 
 
 @click.command()
@@ -19,7 +20,7 @@ from tuner.store.records import TuningJobRecord
 @json_option("Print one JSON document.")
 @click.pass_obj
 def show(invocation: Invocation, name: str, *, as_json: bool) -> None:
-    """Show the tuning job or training job called NAME.
+    """Show the job called NAME, whatever its kind.
 
     The beginning of a training job's name will do where no other begins so: cifar10-003 for cifar10-003-1a2b3c4d.
     """
@@ -33,9 +34,14 @@ def show(invocation: Invocation, name: str, *, as_json: bool) -> None:
                 click.echo(json.dumps(documents.tuning_job_document(snapshot, machine.profile), indent=2))
             else:
                 details.print_tuning_job(console(), snapshot, store, machine.profile)
+        elif isinstance(job, JobRecord):
+            if as_json:
+                click.echo(json.dumps(other_job_document(job, machine.profile), indent=2))
+            else:
+                print_other_job(console(), job, machine.profile, now)
         elif as_json:
             click.echo(json.dumps(documents.training_job_document(job, store, machine.profile), indent=2))
         else:
             details.print_training_job(console(), job, store, machine.profile, now)
     if not as_json and not status_of(job).is_terminal and not is_worked(machine.profile):
-        click.echo("No process works this job now: `algodock tune` or `train` with the same file goes on with it.")
+        click.echo("No process works this job now: the command that started it goes on with it.")

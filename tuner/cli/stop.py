@@ -15,7 +15,7 @@ from tuner.controller import stop_job
 @job_name_argument
 @click.pass_obj
 def stop(invocation: Invocation, name: str) -> int:
-    """Stop the tuning job or training job NAME: its containers get SIGTERM, and SIGKILL after 120 s.
+    """Stop the job NAME, whatever its kind: its containers get SIGTERM, and SIGKILL after 120 s.
 
     The process that works this home does it; where there is none, this command does. What a container has written to
     /opt/ml/model until then is kept. A second `stop` of a job that is stopping waits with the first.

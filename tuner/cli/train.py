@@ -1,6 +1,7 @@
 """`algodock train`: run one training job in this process, with its log as it comes."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import click
 
 from tuner.cli import details, documents, exit_codes, job_files, words
 from tuner.cli.displays import print_json, say_json, seldom
+from tuner.cli.job_logs import log_files
 from tuner.cli.machine import Invocation, Machine
 from tuner.cli.options import job_file_argument, json_option, machine_options
 from tuner.cli.other_jobs import others_in_progress
@@ -19,7 +21,7 @@ from tuner.requests import CREATE_TRAINING_JOB, LoadedJob
 from tuner.store.records import TrainingJobRecord
 from tuner.store.sqlite_store import Store
 from tuner.submission import Say, submit_training_job
-from tuner.work.log_tail import LogTail
+from tuner.work.log_tail import HostLogs
 
 _MAX_TRAINING_JOB_NAME = 63
 
@@ -92,15 +94,15 @@ def _submit(loaded: LoadedJob, store: Store, machine: Machine, say: Say) -> None
 class _Shown:
     """What of a job was printed already."""
 
-    def __init__(self, job_folder: Path) -> None:
-        self.tail = LogTail(JobFolder(job_folder).log())
+    def __init__(self, logs: Mapping[str, Path]) -> None:
+        self.tail = HostLogs(logs)
         self.status = ""
         self.counts: dict[str, int] = {}
 
 
 def _follow(name: str, store: Store, machine: Machine, say: Say, come_back: str, *, as_json: bool) -> TrainingJobRecord:
     job = store.training_job(name)
-    shown = _Shown(machine.profile.job_folder(name))
+    shown = _Shown(log_files(job, machine.profile))
     show = _show_json if as_json else _show_lines
 
     def has_ended() -> bool:

@@ -66,10 +66,11 @@ def deliver(artifact: Path, folder: Path) -> None:
 
 def read_failure(path: Path) -> str:
     """The first 1024 characters of a failure file, or nothing where there is no such file."""
-    return (_read_beginning(path, _FAILURE_BYTES) or b"").decode(errors="replace")[:MAX_FAILURE_LENGTH]
+    return (read_beginning(path, _FAILURE_BYTES) or b"").decode(errors="replace")[:MAX_FAILURE_LENGTH]
 
 
-def _read_beginning(path: Path, length: int) -> bytes | None:
+def read_beginning(path: Path, length: int) -> bytes | None:
+    """The first `length` bytes of a file that a container wrote; None where there is no file, or a link or device."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

@@ -46,6 +46,10 @@ class JobFolder:
         """The output of one host, line by line."""
         return self.root / "logs" / f"{host}.log"
 
+    def logs(self, hosts: Sequence[Host]) -> dict[str, Path]:
+        """The output of each of `hosts`, by its name."""
+        return {host.name: self.log(host.name) for host in hosts}
+
     @property
     def checkpoints(self) -> Path:
         """Where the checkpoints of all hosts are kept, unless CheckpointConfig.S3Uri is a folder of this machine."""
@@ -96,6 +100,10 @@ def stage(spec: TrainingJobSpec, host: Host, folder: JobFolder) -> list[Mount]:
     layout.hyperparameters.write_text(json_object(spec.hyperparameters), encoding="utf-8")
     layout.input_data_config.write_text(format_input_data_config(one for one, _ in channels), encoding="utf-8")
     layout.resource_config.write_text(format_resource_config(host, spec.hosts), encoding="utf-8")
+    if spec.debug_hook is not None:
+        layout.debug_hook_config.write_text(json_object(spec.debug_hook), encoding="utf-8")
+    if spec.profiler is not None:
+        layout.profiler_config.write_text(json_object(spec.profiler), encoding="utf-8")
     inside = OptMlLayout()
     mounts = [
         Mount(source=layout.input, target=str(inside.input), read_only=True),

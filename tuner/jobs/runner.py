@@ -8,6 +8,7 @@ order: a stop that was asked for, the exit codes, the failure files. Log text ne
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import replace
 
 from contracts.jobs import Interruption, SecondaryStatus, StopReason
 from contracts.outcome import HOST_STOP_GRACE_SECONDS, TRAINING_STOP_GRACE_SECONDS, algorithm_error
@@ -23,6 +24,7 @@ from tuner.jobs.log_intake import LogIntake, MetricReader
 from tuner.jobs.outputs import Packing, pack
 from tuner.jobs.preparation import Preparation
 from tuner.profile import HostProfile
+from tuner.s3.errors import S3Error
 from tuner.store.records import TrainingJobRecord
 from tuner.store.sqlite_store import Store
 
@@ -135,7 +137,7 @@ class JobRunner:
             checkpoints = SyncedCheckpoints.of(job.spec, self._folder(job.name))
             if checkpoints is not None:
                 self._checkpoints[job.name] = checkpoints
-            preparation = Preparation(job.spec, self._profile.cache, checkpoints)
+            preparation = Preparation(job.spec.channels, self._profile.cache, checkpoints)
             self._preparing[job.name] = preparation
             if preparation.is_needed and job.status is not SecondaryStatus.DOWNLOADING:
                 self._store.change_status(
@@ -153,7 +155,7 @@ class JobRunner:
         self._remove_containers(job)
         try:
             containers = training_containers(
-                preparation.result(),
+                replace(job.spec, channels=preparation.result()),
                 folder=self._folder(job.name),
                 profile=self._profile,
                 machine=self._machine_facts(),
@@ -163,7 +165,7 @@ class JobRunner:
             create_containers(
                 self._engine, containers.specs, self._labels(job.name), isolated=job.spec.network_isolation
             )
-        except (EngineRejected, ChannelError, OSError) as error:
+        except (EngineRejected, ChannelError, S3Error, OSError) as error:
             self._remove_containers(job)
             self._end(job, SecondaryStatus.FAILED, failure_reason=f"ClientError: {error}")
             return
@@ -197,9 +199,9 @@ class JobRunner:
                 self._end(job, SecondaryStatus.FAILED, failure_reason=reason)
             return
         try:
-            for container in found.values():
-                if container.status is ContainerStatus.CREATED:
-                    self._engine.start(container.container_id)
+            for host in job.spec.hosts:
+                if found[host.name].status is ContainerStatus.CREATED:
+                    self._engine.start(found[host.name].container_id)
         except EngineRejected as error:
             self._remove_containers(job)
             self._end(job, SecondaryStatus.FAILED, failure_reason=f"AlgorithmError: {error}")

@@ -82,6 +82,15 @@ def _attributes_are_those_of_an_augmented_manifest(job: Node) -> _Found:
             yield _refused(source.at("AttributeNames"), "AttributeNames are those of an AugmentedManifestFile")
 
 
+def _groups_are_those_of_the_job(job: Node) -> _Found:
+    groups = {group.text("InstanceGroupName") for group in job.member("ResourceConfig", "InstanceGroups").items()}
+    for channel, _ in _channels(job):
+        names = channel.member("DataSource", "S3DataSource", "InstanceGroupNames")
+        for position, name in enumerate(names.value if isinstance(names.value, list) else ()):
+            if name not in groups:
+                yield _refused((*names.path, position), f"there is no instance group {name!r} in ResourceConfig")
+
+
 #: All rules of this page, for a training job or the definition in a tuning job.
 CHANNEL_RULES = (
     _channel_names_differ,
@@ -89,4 +98,5 @@ CHANNEL_RULES = (
     _channels_have_one_source,
     _members_suit_the_mode,
     _attributes_are_those_of_an_augmented_manifest,
+    _groups_are_those_of_the_job,
 )

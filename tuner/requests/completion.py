@@ -13,6 +13,13 @@ from typing import Any
 from contracts.jobs import DEFAULT_MAX_RUNTIME_SECONDS
 from tuner.errors import RequestPath
 from tuner.requests.node import Node
+from tuner.requests.other_jobs import (
+    complete_processing_job,
+    complete_transform_job,
+    fill,
+    missing_of_processing_job,
+    missing_of_transform_job,
+)
 from tuner.requests.service_model import is_uri_shape, load_shapes
 
 #: A role of the right form that no account has: the cloud would refuse it at once instead of using somebody's.
@@ -20,16 +27,21 @@ LOCAL_ROLE_ARN = "arn:aws:iam::000000000000:role/algodock"
 
 CREATE_TRAINING_JOB = "CreateTrainingJob"
 CREATE_TUNING_JOB = "CreateHyperParameterTuningJob"
+CREATE_TRANSFORM_JOB = "CreateTransformJob"
+CREATE_PROCESSING_JOB = "CreateProcessingJob"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Defaults:
     """What is filled in where a request leaves out a member that only the cloud needs.
 
-    `output_uri` is where finished artifacts go; it differs per machine, so there is no value for it here.
+    `output_uri` is where finished artifacts go; it differs per machine, so there is no value for it here. Outputs of
+    transform and processing jobs go to ``transform/<job>/output`` and ``processing/<job>/output`` below `home_uri`,
+    below `output_uri` where that is None.
     """
 
     output_uri: str
+    home_uri: str | None = None
     role_arn: str = LOCAL_ROLE_ARN
     instance_type: str = "local"
     volume_size_in_gb: int = 1
@@ -43,8 +55,20 @@ def complete(operation: str, request: Mapping[str, Any], defaults: Defaults) -> 
     filled in, and validation says why.
     """
     completed = copy.deepcopy(dict(request))
+    below = defaults.home_uri or defaults.output_uri
     if operation == CREATE_TRAINING_JOB:
         _complete_job(completed, defaults)
+    elif operation == CREATE_TRANSFORM_JOB:
+        complete_transform_job(completed, f"{below}/transform", defaults.instance_type)
+    elif operation == CREATE_PROCESSING_JOB:
+        completed.setdefault("RoleArn", defaults.role_arn)
+        complete_processing_job(
+            completed,
+            f"{below}/processing",
+            defaults.instance_type,
+            defaults.volume_size_in_gb,
+            defaults.max_runtime_seconds,
+        )
     elif isinstance(definition := completed.get("TrainingJobDefinition"), dict):
         _complete_job(definition, defaults)
     return completed
@@ -52,8 +76,8 @@ def complete(operation: str, request: Mapping[str, Any], defaults: Defaults) -> 
 
 def _complete_job(job: dict[str, Any], defaults: Defaults) -> None:
     job.setdefault("RoleArn", defaults.role_arn)
-    _fill(job, "OutputDataConfig", {"S3OutputPath": defaults.output_uri})
-    _fill(job, "StoppingCondition", {"MaxRuntimeInSeconds": defaults.max_runtime_seconds})
+    fill(job, "OutputDataConfig", {"S3OutputPath": defaults.output_uri})
+    fill(job, "StoppingCondition", {"MaxRuntimeInSeconds": defaults.max_runtime_seconds})
     if isinstance(algorithm := job.get("AlgorithmSpecification"), dict):
         algorithm.setdefault("TrainingInputMode", "File")
     resources = job.get("ResourceConfig", {})
@@ -75,14 +99,7 @@ def _complete_resources(job: dict[str, Any], resources: dict[str, Any], defaults
 def _complete_channel(channel: object) -> None:
     source = channel.get("DataSource") if isinstance(channel, dict) else None
     if isinstance(source, dict) and isinstance(source.get("S3DataSource"), dict):
-        _fill(source, "S3DataSource", {"S3DataType": "S3Prefix", "S3DataDistributionType": "FullyReplicated"})
-
-
-def _fill(parent: dict[str, Any], name: str, members: Mapping[str, Any]) -> None:
-    child = parent.setdefault(name, {})
-    if isinstance(child, dict):
-        for member, value in members.items():
-            child.setdefault(member, value)
+        fill(source, "S3DataSource", {"S3DataType": "S3Prefix", "S3DataDistributionType": "FullyReplicated"})
 
 
 def resolve_file_uris(operation: str, request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -139,6 +156,10 @@ def missing_for_cloud(operation: str, request: Mapping[str, Any]) -> list[tuple[
     It is said when asked, never in the way.
     """
     job = Node(request)
+    if operation == CREATE_TRANSFORM_JOB:
+        return list(missing_of_transform_job(job))
+    if operation == CREATE_PROCESSING_JOB:
+        return list(missing_of_processing_job(job, LOCAL_ROLE_ARN))
     if operation == CREATE_TUNING_JOB:
         job = job.member("TrainingJobDefinition")
     return list(_missing(job))

@@ -7,7 +7,9 @@ from typing import Any
 
 from tuner.errors import JobFileError, NotSupported, RequestPath, ValidationError, Violation, ViolationKind
 from tuner.requests.completion import (
+    CREATE_PROCESSING_JOB,
     CREATE_TRAINING_JOB,
+    CREATE_TRANSFORM_JOB,
     CREATE_TUNING_JOB,
     Defaults,
     complete,
@@ -22,6 +24,8 @@ from tuner.requests.service_model import check_request, did_you_mean
 NAME_MEMBERS: Mapping[str, str] = {
     CREATE_TUNING_JOB: "HyperParameterTuningJobName",
     CREATE_TRAINING_JOB: "TrainingJobName",
+    CREATE_TRANSFORM_JOB: "TransformJobName",
+    CREATE_PROCESSING_JOB: "ProcessingJobName",
 }
 
 #: Members that only one operation has, so that a file without a name still tells what it is.
@@ -33,8 +37,9 @@ _TELLING: Mapping[str, tuple[str, ...]] = {
         "TrainingJobDefinitions",
     ),
     CREATE_TRAINING_JOB: ("TrainingJobName", "AlgorithmSpecification"),
+    CREATE_TRANSFORM_JOB: ("TransformJobName", "TransformInput", "TransformOutput"),
+    CREATE_PROCESSING_JOB: ("ProcessingJobName", "AppSpecification", "ProcessingInputs"),
 }
-_LATER: Mapping[str, str] = {"TransformJobName": "CreateTransformJob", "ProcessingJobName": "CreateProcessingJob"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,8 +73,8 @@ class LoadedJob:
 def load_job(path: Path, defaults: Defaults, name: str | None = None) -> LoadedJob:
     """Read the job file at `path` and complete it from `defaults`; `name` replaces the name that the file gives.
 
-    Relative ``file://`` addresses are taken from the file's folder. Raises JobFileError for a file that is no request,
-    NotSupported for a request of another kind; what the request says is not looked at yet.
+    Relative ``file://`` addresses are taken from the file's folder. Raises JobFileError for a file that is no request;
+    what the request says is not looked at yet.
     """
     file = read_job_file(path)
     operation = operation_of(file.request, path)
@@ -81,13 +86,10 @@ def load_job(path: Path, defaults: Defaults, name: str | None = None) -> LoadedJ
 
 
 def operation_of(request: Mapping[str, Any], path: Path) -> str:
-    """Which operation takes `request`, told by its members; raises JobFileError or NotSupported, naming `path`."""
+    """Which operation takes `request`, told by its members; raises JobFileError, naming `path`."""
     for operation, members in _TELLING.items():
         if any(member in request for member in members):
             return operation
-    for member, operation in _LATER.items():
-        if member in request:
-            raise NotSupported(f"{path}: {operation} is not in this version; there are: {', '.join(NAME_MEMBERS)}")
     telling = [member for members in _TELLING.values() for member in members]
     hints = (did_you_mean(str(member), telling) for member in request)
     hint = next((f": {hint}" for hint in hints if hint is not None), "")

@@ -14,6 +14,7 @@ import regex
 
 from contracts.errors import InvalidRange
 from contracts.hyperparameters import MAX_HYPERPARAMETERS, TUNING_OBJECTIVE_METRIC
+from contracts.jobs import DEFAULT_MAX_RUNTIME_SECONDS
 from contracts.ranges import (
     CategoricalParameterRange,
     ParameterRange,
@@ -22,8 +23,10 @@ from contracts.ranges import (
 )
 from tuner.errors import RequestPath, Violation, ViolationKind
 from tuner.requests.channel_rules import CHANNEL_RULES
-from tuner.requests.completion import CREATE_TUNING_JOB
+from tuner.requests.completion import CREATE_PROCESSING_JOB, CREATE_TRANSFORM_JOB, CREATE_TUNING_JOB
 from tuner.requests.node import Node
+from tuner.requests.processing_rules import PROCESSING_RULES
+from tuner.requests.transform_rules import TRANSFORM_RULES
 
 MAX_TUNED_PARAMETERS = 30
 MAX_PARALLEL_TRAINING_JOBS = 100
@@ -46,6 +49,10 @@ def check_rules(operation: str, request: Mapping[str, Any]) -> list[Violation]:
     if operation == CREATE_TUNING_JOB:
         job = root.member("TrainingJobDefinition")
         return [*_run(_TUNING_RULES, root), *_run(_JOB_RULES, job)]
+    if operation == CREATE_TRANSFORM_JOB:
+        return _run(TRANSFORM_RULES, root)
+    if operation == CREATE_PROCESSING_JOB:
+        return _run(PROCESSING_RULES, root)
     return _run(_JOB_RULES, root)
 
 
@@ -108,6 +115,30 @@ def _resources_are_whole(job: Node) -> _Found:
     if resources.value is not None and job.has("HyperParameterTuningResourceConfig"):
         yield _refused(
             resources.path, "a definition has either ResourceConfig or HyperParameterTuningResourceConfig, not both"
+        )
+
+
+def _hosts_are_there(job: Node) -> _Found:
+    names: set[str] = set()
+    for group in job.member("ResourceConfig", "InstanceGroups").items():
+        name = group.text("InstanceGroupName")
+        if name is not None and name in names:
+            yield _refused(group.at("InstanceGroupName"), f"there is another instance group named {name!r}")
+        names.add(name or "")
+        if group.integer("InstanceCount") == 0:
+            yield _refused(group.at("InstanceCount"), "InstanceCount must be 1 or more")
+
+
+def _spot_jobs_say_how_long_they_wait(job: Node) -> _Found:
+    stopping = job.member("StoppingCondition")
+    longest = stopping.integer("MaxRuntimeInSeconds") or DEFAULT_MAX_RUNTIME_SECONDS
+    if job.member("EnableManagedSpotTraining").value is True and (
+        (stopping.integer("MaxWaitTimeInSeconds") or 0) < longest
+    ):
+        yield _refused(
+            stopping.at("MaxWaitTimeInSeconds"),
+            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds"
+            f" ({longest})",
         )
 
 
@@ -327,6 +358,8 @@ _JOB_RULES = (
     _metrics_find_numbers,
     *CHANNEL_RULES,
     _resources_are_whole,
+    _hosts_are_there,
+    _spot_jobs_say_how_long_they_wait,
     _the_kernel_takes_every_text,
 )
 _TUNING_RULES = (

@@ -69,7 +69,8 @@ def place_of(prefix: str, key: str) -> str:
     Relative to the prefix where that is a folder, with or without its slash; an object whose key goes on in the middle
     of a name, or ends there, keeps that name: of ``s3://b/train/part-`` the object ``train/part-1`` goes to ``part-1``.
     """
-    if key.startswith(f"{prefix}/"):
+    is_folder_without_slash = prefix and not prefix.endswith("/") and key.startswith(f"{prefix}/")
+    if is_folder_without_slash:
         return key[len(prefix) + 1 :]
     return key[prefix.rfind("/") + 1 :]
 

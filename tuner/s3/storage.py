@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from tuner.s3.addresses import S3Address, S3Object
 from tuner.s3.errors import CalledOff, S3Error
-from tuner.s3.patience import Patience
+from tuner.s3.patience import PAUSE_SECONDS, Patience
 from tuner.s3.refusals import as_s3_errors
 
 #: How many requests are under way at once, for one transfer.
@@ -26,11 +26,12 @@ _READ_SECONDS = 20
 class Storage:
     """One account's S3, as `client` of boto3 reaches it. May be used by many threads at once.
 
-    All calls raise S3Error.
+    `pause_seconds` is half of the first pause after something broke. All calls raise S3Error.
     """
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, *, pause_seconds: float = PAUSE_SECONDS) -> None:
         self.client = client
+        self.pause_seconds = pause_seconds
         self.endpoint = str(client.meta.endpoint_url)
 
     @classmethod
@@ -78,7 +79,7 @@ class Storage:
         checksum of the whole and it differs. Raises CalledOff between two chunks.
         """
         end = wanted.size if stop is None else stop
-        patience = Patience(called_off)
+        patience = Patience(called_off, self.pause_seconds)
         with as_s3_errors(wanted, self.endpoint):
             while start < end:
                 try:

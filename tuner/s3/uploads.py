@@ -74,7 +74,7 @@ def upload(storage: Storage, one: Upload, tally: Tally, called_off: threading.Ev
         max_concurrency=_THREADS_OF_LARGE,
         use_threads=is_large,
     )
-    patience = Patience(called_off)
+    patience = Patience(called_off, storage.pause_seconds)
     with as_s3_errors(one.address, storage.endpoint):
         while True:
             count = _Count(tally, called_off)

@@ -13,7 +13,7 @@ from tuner.sdk.inputs import Inputs, input_data_config
 from tuner.sdk.names import name_of_image, training_job_name
 from tuner.sdk.session import Session, default_session
 from tuner.sdk.waiting import check_ending, wait_for
-from tuner.work.log_tail import LogTail
+from tuner.work.log_tail import HostLogs
 
 #: What `fit` takes as `logs` to print nothing of the container's.
 _NO_LOGS = (None, False, "None")
@@ -45,7 +45,8 @@ class TrainingJob:
         Raises UnexpectedStatusException where it failed.
         """
         session = self._session
-        tail = LogTail(JobFolder(session.profile.job_folder(self.name)).log())
+        job = session.store.training_job(self.name)
+        tail = HostLogs(JobFolder(session.profile.job_folder(self.name)).logs(job.spec.hosts))
 
         def print_new_lines() -> None:
             if logs not in _NO_LOGS:

@@ -7,12 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from contracts.multi_model import MULTI_MODEL_VARIABLE
 from contracts.paths import OptMlLayout
 from contracts.serving import DEFAULT_PORT
-from tuner.engine.protocol import ENDPOINT_LABEL, HOME_LABEL, ContainerSpec, Mount
+from tuner.engine.protocol import ENDPOINT_LABEL, HOME_LABEL, Address, ContainerSpec, Mount
 from tuner.errors import ValidationError
 from tuner.jobs.platform import PLATFORM_ENVIRONMENT, container_name
 from tuner.profile import HostProfile
+
+#: The label with the address of the front door, of a container of many models.
+FRONT_DOOR_LABEL = "algodock.front-door"
 
 _MAX_VARIABLES = 100
 _MAX_VARIABLE_LENGTH = 1024
@@ -23,7 +27,8 @@ _MAX_ENVIRONMENT_BYTES = 32 * 1024
 class ServedModel:
     """A model to be served: its image, its unpacked files on this host, and what the container gets besides.
 
-    `host_port` is the port of this host where it will be reached, 0 for any free one.
+    `host_port` is the port of this host where it will be reached, 0 for any free one. Of a multi-model endpoint
+    `front_door` is where invocations come in, and `model_folder` the one where models are unpacked on demand.
     """
 
     endpoint_name: str
@@ -32,6 +37,7 @@ class ServedModel:
     environment: Mapping[str, str] = field(default_factory=dict)
     gpu_ids: Sequence[str] = ()
     host_port: int = 0
+    front_door: Address | None = None
 
 
 def serving_container(model: ServedModel, profile: HostProfile) -> ContainerSpec:
@@ -40,13 +46,20 @@ def serving_container(model: ServedModel, profile: HostProfile) -> ContainerSpec
     Raises ValidationError where the service would refuse the environment.
     """
     check_environment(model.environment)
+    labels = {HOME_LABEL: str(profile.home), ENDPOINT_LABEL: model.endpoint_name}
+    environment = {**PLATFORM_ENVIRONMENT, **model.environment}
+    target = OptMlLayout().model
+    if model.front_door is not None:
+        labels[FRONT_DOOR_LABEL] = str(model.front_door)
+        environment[MULTI_MODEL_VARIABLE] = "true"
+        target = OptMlLayout().models
     return ContainerSpec(
         name=container_name(profile.home, model.endpoint_name, "endpoint"),
         image=model.image,
         arguments=("serve",),
-        environment={**PLATFORM_ENVIRONMENT, **model.environment},
-        mounts=(Mount(source=model.model_folder, target=str(OptMlLayout().model), read_only=True),),
-        labels={HOME_LABEL: str(profile.home), ENDPOINT_LABEL: model.endpoint_name},
+        environment=environment,
+        mounts=(Mount(source=model.model_folder, target=str(target), read_only=True),),
+        labels=labels,
         gpu_ids=model.gpu_ids,
         memory_bytes=profile.memory_bytes,
         cpus=profile.cpus,

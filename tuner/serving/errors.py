@@ -3,10 +3,17 @@
 TunerError
 ├── ModelArchiveError   a model archive that cannot be unpacked, or that wants out of its folder
 ├── EndpointFailed      a container that does not come into service, or that ends though nobody asked it to
-└── ModelError          an invocation that the container did not answer with 2xx; code ModelError
+├── ValidationError
+│   └── InvalidInvocation   an invocation that InvokeEndpoint would refuse; code ValidationError
+├── EngineRejected
+│   └── PortInUse           the port that was asked for belongs to another program
+├── ModelError          an invocation that the container did not answer with 2xx; code ModelError
+├── ModelStreamError    an answer that broke off after it had begun; code ModelStreamError
+└── ModelNotReady       a target model that is still being loaded; code ModelNotReadyException
 """
 
-from tuner.errors import TunerError
+from contracts.serving import StreamErrorCode
+from tuner.errors import EngineRejected, TunerError, ValidationError
 
 
 class ModelArchiveError(TunerError):
@@ -40,3 +47,29 @@ class ModelError(TunerError):
         )
         self.original_status_code = original_status_code
         self.original_message = original_message
+
+
+class InvalidInvocation(ValidationError):
+    """An invocation that InvokeEndpoint would refuse. The runtime API's code lacks the ending of the other API's."""
+
+    code = "ValidationError"
+
+
+class PortInUse(EngineRejected):
+    """The port that was asked for belongs to another program of this machine."""
+
+
+class ModelStreamError(TunerError):
+    """An answer that broke off after it had begun, in InvokeEndpointWithResponseStream's own words."""
+
+    code = "ModelStreamError"
+
+    def __init__(self, error_code: StreamErrorCode, text: str) -> None:
+        super().__init__(text)
+        self.error_code = error_code
+
+
+class ModelNotReady(TunerError):
+    """A target model that is still being loaded; asked again later, it answers."""
+
+    code = "ModelNotReadyException"

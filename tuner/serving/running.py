@@ -7,14 +7,16 @@ from contracts.serving import DEFAULT_PORT
 from tuner.engine.protocol import ENDPOINT_LABEL, HOME_LABEL, Address, ContainerStatus, Engine
 from tuner.errors import EngineError, ResourceNotFound
 from tuner.profile import HostProfile
+from tuner.serving.container import FRONT_DOOR_LABEL
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunningEndpoint:
-    """An endpoint whose container runs, and where it is reached."""
+    """An endpoint whose container runs, and where that is reached; `front_door` where it has many models."""
 
     name: str
     address: Address
+    front_door: Address | None = None
 
 
 def running_endpoints(engine: Engine, profile: HostProfile) -> list[RunningEndpoint]:
@@ -26,8 +28,20 @@ def running_endpoints(engine: Engine, profile: HostProfile) -> list[RunningEndpo
                 address = engine.address(container.container_id, DEFAULT_PORT)
             except EngineError:
                 continue  # it ended in this very moment
-            found.append(RunningEndpoint(name=container.labels[ENDPOINT_LABEL], address=address))
+            front_door = container.labels.get(FRONT_DOOR_LABEL)
+            found.append(
+                RunningEndpoint(
+                    name=container.labels[ENDPOINT_LABEL],
+                    address=address,
+                    front_door=None if front_door is None else _address(front_door),
+                )
+            )
     return sorted(found, key=lambda endpoint: endpoint.name)
+
+
+def _address(text: str) -> Address:
+    host, _, port = text.rpartition(":")
+    return Address(host=host, port=int(port))
 
 
 def find_endpoint(endpoints: Sequence[RunningEndpoint], name: str | None) -> RunningEndpoint:

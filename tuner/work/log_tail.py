@@ -1,5 +1,6 @@
-"""Reading a job's log file while it is written."""
+"""Reading a job's log files while they are written."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -35,3 +36,28 @@ class LogTail:
                 return file.read()
         except FileNotFoundError:
             return b""
+
+
+class HostLogs:
+    """Gives what has been added to the logs of a job's hosts since the last call.
+
+    Where there are several hosts, each line begins with the name of its own.
+    """
+
+    def __init__(self, logs: Mapping[str, Path]) -> None:
+        self._tails = {host: LogTail(path) for host, path in logs.items()}
+
+    def skip_to_last(self, lines: int) -> None:
+        """Begin with the last `lines` lines of each host that are there now."""
+        for tail in self._tails.values():
+            tail.skip_to_last(lines)
+
+    def read(self) -> bytes:
+        """The whole lines that have come since the last call, host after host."""
+        if len(self._tails) == 1:
+            return next(iter(self._tails.values())).read()
+        return b"".join(
+            b"[%s] %s" % (host.encode(), line)
+            for host, tail in self._tails.items()
+            for line in tail.read().splitlines(keepends=True)
+        )

@@ -3,14 +3,17 @@
 import time
 from collections.abc import Callable, Sequence
 
-from tuner.controller import Controller
+from contracts.jobs import JobKind
+from tuner.controller import Controller, KindRunner
 from tuner.engine.protocol import Engine
 from tuner.errors import EngineUnreachable, HomeInUse
+from tuner.jobs.processing_runner import ProcessingRunner
 from tuner.jobs.runner import JobRunner
 from tuner.profile import HostProfile
 from tuner.store.lock import ControllerLock
 from tuner.store.sqlite_store import Store
 from tuner.submission import Say
+from tuner.transform.runner import TransformRunner
 from tuner.work.interruptions import POLL_SECONDS, Detached, Interruptions
 
 #: How long a run goes on asking an engine that went away, in seconds.
@@ -141,8 +144,17 @@ class Worker:
             return False
         if self._is_following:
             self._say("The other process has ended. This command goes on with the work.")
-        runner = JobRunner(self._store, self._find_engine(), self._profile, self._clock, self._find_gpus())
-        self._controller = Controller(self._store, runner, self._profile, self._clock)
+        engine, gpus = self._find_engine(), self._find_gpus()
+        runner = JobRunner(self._store, engine, self._profile, self._clock, gpus)
+        others: dict[JobKind, KindRunner] = {
+            JobKind.PROCESSING: ProcessingRunner(
+                self._store, engine, self._profile, self._clock, runner.activity, gpus=gpus
+            ),
+            JobKind.TRANSFORM: TransformRunner(
+                self._store, engine, self._profile, self._clock, runner.activity, gpus=gpus
+            ),
+        }
+        self._controller = Controller(self._store, runner, self._profile, self._clock, others)
         return True
 
     def _engine_is_away(self, error: EngineUnreachable) -> None:

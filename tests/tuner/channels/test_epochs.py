@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from container.cifar10.recordio import read_records
-from contracts.channels import Channel, Compression, RecordWrapper, SourceType
+from contracts.channels import Channel, Compression, RecordWrapper, Shard, SourceType
 from tuner.channels.epochs import Epochs
 from tuner.channels.pieces import FilePiece, Piece, record_length
 from tuner.errors import ChannelError, NotSupported
@@ -172,12 +172,56 @@ def test_a_wrong_line_is_told_by_its_number(tmp_path: Path, line: str, words: st
     assert words in str(raised.value)
 
 
-def test_a_reference_into_the_cloud_is_not_supported(tmp_path: Path) -> None:
+def test_a_reference_into_the_web_is_not_supported(tmp_path: Path) -> None:
     """It says which."""
-    channel = augmented(tmp_path / "m", {"a-ref": "s3://bucket/a"}, names=("a-ref",))
+    channel = augmented(tmp_path / "m", {"a-ref": "https://bucket/a"}, names=("a-ref",))
 
-    with pytest.raises(NotSupported, match="s3://bucket/a"):
+    with pytest.raises(NotSupported, match="https://bucket/a"):
         list(Epochs(channel).pieces(0))
+
+
+SHARDS = tuple(Shard(index, 3) for index in range(3))
+
+
+def shared(path: Path, **members: Any) -> Channel:
+    """A channel that its hosts share."""
+    return pipe(path, distribution="ShardedByS3Key", **members)
+
+
+def shares(channel: Channel, epoch: int = 0) -> list[bytes]:
+    """What each of three hosts gets in an epoch."""
+    return [b"".join(map(bytes_of, Epochs(channel, shard).pieces(epoch))) for shard in SHARDS]
+
+
+def test_hosts_that_share_a_channel_deal_out_its_objects(letters: Path) -> None:
+    """Round robin, the same in each epoch; one that is replicated is given to each as a whole."""
+    assert [b"adgjmpsvy", b"behknqtwz", b"cfilorux"] == shares(shared(letters)) == shares(shared(letters), 4)
+    assert 3 * [content(pipe(letters))] == shares(pipe(letters))
+
+
+def test_a_seed_deals_the_objects_anew_in_each_epoch(letters: Path) -> None:
+    """Nothing is lost and nothing given twice, and every host can be asked alone."""
+    channel = shared(letters, shuffle_seed=1)
+    epochs = [shares(channel, epoch) for epoch in range(4)]
+
+    assert 4 == len({frozenset(first) for first, *_ in epochs})
+    assert 4 * [sorted(b"abcdefghijklmnopqrstuvwxyz")] == [sorted(b"".join(epoch)) for epoch in epochs]
+    assert epochs[3] == shares(channel, 3)
+
+
+def test_more_hosts_than_objects_leave_some_with_nothing(tmp_path: Path) -> None:
+    """Their epochs are empty."""
+    (tmp_path / "only").write_bytes(b"x")
+
+    assert [b"x", b"", b""] == shares(shared(tmp_path))
+
+
+def test_hosts_deal_out_the_lines_of_an_augmented_manifest(tmp_path: Path) -> None:
+    """Lines are what it is made of."""
+    lines = [{"a": number} for number in range(7)]
+    channel = augmented(tmp_path / "m", *lines, names=("a",), distribution="ShardedByS3Key")
+
+    assert [b"036", b"14", b"25"] == shares(channel)
 
 
 def test_a_file_is_handed_on_by_its_path_whatever_its_size(letters: Path) -> None:

@@ -110,10 +110,10 @@ def test_what_a_manifest_names_and_is_not_there_is_named(tmp_path: Path) -> None
     assert "and 4 more" in text
 
 
-def test_a_manifest_of_the_cloud_is_not_supported(tmp_path: Path) -> None:
+def test_a_manifest_of_the_web_is_not_supported(tmp_path: Path) -> None:
     """It says which address it is about."""
-    with pytest.raises(NotSupported, match="s3://bucket/x/"):
-        list_objects(manifest(tmp_path / "m", "s3://bucket/x/", "a"))
+    with pytest.raises(NotSupported, match="https://bucket/x/"):
+        list_objects(manifest(tmp_path / "m", "https://bucket/x/", "a"))
 
 
 @pytest.mark.parametrize("content", [b"nonsense", b"\xff\xfe", b"{}"])

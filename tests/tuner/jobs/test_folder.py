@@ -146,3 +146,16 @@ def test_checkpoints_survive_a_second_start_of_the_job(tmp_path: Path) -> None:
 
     assert ["epoch-1"] == [path.name for path in Path(source).iterdir()]
     assert not list(folder.host().opt_ml.model.iterdir())
+
+
+def test_the_files_of_the_debugger_are_there_when_they_are_asked_for(tmp_path: Path) -> None:
+    """As the request has them: the official SDK asks for both by default."""
+    asked = {
+        "DebugHookConfig": {"S3OutputPath": "s3://b/c"},
+        "ProfilerConfig": {"ProfilingIntervalInMilliseconds": 500},
+    }
+    folder, _ = staged(tmp_path, **asked)
+    layout = folder.host().opt_ml
+
+    assert asked["DebugHookConfig"] == json.loads(layout.debug_hook_config.read_text())
+    assert asked["ProfilerConfig"] == json.loads(layout.profiler_config.read_text())

@@ -104,8 +104,26 @@ def test_two_pipes_never_share_a_fifo() -> None:
 
 
 @pytest.mark.parametrize("mode", ["File", "FastFile", "Pipe"])
-def test_data_in_the_cloud_is_not_in_this_version(mode: str) -> None:
-    """In no mode, and it says so once."""
-    (violation,) = check_supported(CREATE_TRAINING_JOB, with_channels(one(mode, {"S3Uri": "s3://bucket/x"})))
+def test_data_in_s3_is_taken_in_every_mode(mode: str) -> None:
+    """Nobody is asked whether it is there: validation needs no network."""
+    request = with_channels(one(mode, {"S3Uri": "s3://bucket/x", "S3DataDistributionType": "ShardedByS3Key"}))
 
-    assert "reading from s3://bucket/x" in violation.message
+    assert [] == validate(CREATE_TRAINING_JOB, request)
+
+
+def test_data_behind_a_web_address_is_not_in_this_version() -> None:
+    """It says what to write instead."""
+    address = "https://s3.amazonaws.com/bucket/x"
+    (violation,) = check_supported(CREATE_TRAINING_JOB, with_channels(one("File", {"S3Uri": address})))
+
+    assert f"reading from {address} is not in this version: use s3://" in violation.message
+
+
+@pytest.mark.parametrize(("named", "refused"), [(["a"], []), (["b", "x"], [1]), (["c"], [0])])
+def test_a_channel_names_instance_groups_of_the_job(named: list[str], refused: list[int]) -> None:
+    """What does not exist is refused where it stands."""
+    request = with_channels(one("File", {"InstanceGroupNames": named}))
+    request["ResourceConfig"]["InstanceGroups"] = [{"InstanceGroupName": name} for name in "ab"]
+    found = [one for one in check_rules(CREATE_TRAINING_JOB, request) if "no instance group" in one.message]
+
+    assert refused == [violation.path[-1] for violation in found]

@@ -111,15 +111,27 @@ def test_a_manifest_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert [f"channel 'c0': the manifest {tmp_path} is no file"] == found_in(tmp_path, S3DataType="ManifestFile")
 
 
-def test_a_manifest_that_leads_to_the_cloud_is_not_supported(tmp_path: Path) -> None:
-    """That is no fault of the request."""
+def test_a_manifest_that_leads_to_s3_is_read_and_nobody_asks_whether_the_objects_are_there(tmp_path: Path) -> None:
+    """Validation needs no network; the manifest itself has to be one."""
     (tmp_path / "m").write_text('[{"prefix": "s3://bucket/"}, "a"]')
+    request = request_with(tmp_path / "m")
+    request["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3DataType"] = "ManifestFile"
+    assert [] == check_channels(CREATE_TRAINING_JOB, request)
+    (tmp_path / "m").write_text('[{"prefix": "s3://bucket/"}, "../a"]')
+    (violation,) = check_channels(CREATE_TRAINING_JOB, request)
+
+    assert "which is no place below its prefix" in violation.message
+
+
+def test_a_manifest_that_leads_elsewhere_is_not_supported(tmp_path: Path) -> None:
+    """That is no fault of the request."""
+    (tmp_path / "m").write_text('[{"prefix": "https://bucket/"}, "a"]')
     request = request_with(tmp_path / "m")
     request["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3DataType"] = "ManifestFile"
     (violation,) = check_channels(CREATE_TRAINING_JOB, request)
 
     assert ViolationKind.NOT_SUPPORTED is violation.kind
-    assert "s3://bucket/" in violation.message
+    assert "https://bucket/" in violation.message
 
 
 @pytest.mark.parametrize(

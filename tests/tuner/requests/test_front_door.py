@@ -9,7 +9,9 @@ from requests_for_tests import DEFAULTS, training_request
 
 from tuner.errors import JobFileError, NotSupported, ValidationError, Violation, ViolationKind
 from tuner.requests import (
+    CREATE_PROCESSING_JOB,
     CREATE_TRAINING_JOB,
+    CREATE_TRANSFORM_JOB,
     CREATE_TUNING_JOB,
     LoadedJob,
     check_channels,
@@ -122,19 +124,13 @@ def test_a_relative_channel_is_looked_for_beside_the_job_file(load: Load, tmp_pa
         ("AlgorithmSpecification: x", CREATE_TRAINING_JOB),
         ("HyperParameterTuningJobName: x", CREATE_TUNING_JOB),
         ("TrainingJobDefinition: x", CREATE_TUNING_JOB),
+        ("TransformJobName: x", CREATE_TRANSFORM_JOB),
+        ("ProcessingJobName: x", CREATE_PROCESSING_JOB),
     ],
 )
 def test_a_file_is_known_by_its_members(load: Load, text: str, operation: str) -> None:
     """No word beside the request is needed."""
     assert operation == load(text).operation
-
-
-def test_requests_that_come_later_are_not_supported(load: Load) -> None:
-    """They are known, and told from nonsense."""
-    with pytest.raises(NotSupported, match="CreateTransformJob is not in this version"):
-        load("TransformJobName: x")
-    with pytest.raises(NotSupported, match="CreateProcessingJob is not in this version"):
-        load("ProcessingJobName: x")
 
 
 def test_a_file_that_is_no_request_is_refused_with_a_guess(load: Load) -> None:

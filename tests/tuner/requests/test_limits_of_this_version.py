@@ -80,8 +80,8 @@ def test_a_tuning_job_that_this_version_cannot_do_is_told_so(change: Change, pla
     [
         (lambda r: r["InputDataConfig"][0].update(DataSource={"FileSystemDataSource": {"x": 1}}), "file://"),
         (
-            lambda r: r["InputDataConfig"][0]["DataSource"]["S3DataSource"].update(S3Uri="s3://bucket/train"),
-            "reading from s3://bucket/train",
+            lambda r: r["InputDataConfig"][0]["DataSource"]["S3DataSource"].update(S3Uri="https://s3/b/train"),
+            "reading from https://s3/b/train",
         ),
         (
             lambda r: r["InputDataConfig"][0]["DataSource"]["S3DataSource"].update(S3DataType="Converse"),
@@ -93,14 +93,10 @@ def test_a_tuning_job_that_this_version_cannot_do_is_told_so(change: Change, pla
             ),
             "Gzip with an AugmentedManifestFile",
         ),
-        (lambda r: r["OutputDataConfig"].update(S3OutputPath="s3://bucket/out"), "writing to s3://bucket/out"),
-        (lambda r: r["OutputDataConfig"].update(CompressionType="NONE"), "tar.gz"),
-        (lambda r: r.update(CheckpointConfig={"S3Uri": "s3://bucket/c"}), "writing to s3://bucket/c"),
-        (lambda r: r["ResourceConfig"].update(InstanceCount=2), "use InstanceCount 1"),
-        (lambda r: r["ResourceConfig"].update(InstanceGroups=[{"x": 1}]), "InstanceGroups"),
+        (lambda r: r["OutputDataConfig"].update(S3OutputPath="https://s3/b/out"), "writing to https://s3/b/out"),
+        (lambda r: r.update(CheckpointConfig={"S3Uri": "https://s3/b/c"}), "writing to https://s3/b/c"),
         (lambda r: r["AlgorithmSpecification"].update(AlgorithmName="xgboost"), "name a TrainingImage"),
-        (lambda r: r.update(DebugHookConfig={"S3OutputPath": "s3://b"}), "DebugHookConfig"),
-        (lambda r: r.update(ProfilerConfig={"S3OutputPath": "s3://b"}), "ProfilerConfig"),
+        (lambda r: r.update(TensorBoardOutputConfig={"S3OutputPath": "s3://b"}), "TensorBoardOutputConfig"),
         (lambda r: r.update(RemoteDebugConfig={"EnableRemoteDebug": True}), "docker exec"),
     ],
 )
@@ -119,9 +115,17 @@ def test_a_training_job_that_this_version_cannot_do_is_told_so(change: Change, w
         lambda r: r["InputDataConfig"][0].update(
             InputMode="Pipe", CompressionType="Gzip", RecordWrapperType="RecordIO", ShuffleConfig={"Seed": 1}
         ),
+        lambda r: r["ResourceConfig"].update(InstanceCount=2),
+        lambda r: r["ResourceConfig"].update(InstanceGroups=[{"InstanceGroupName": "a"}]),
+        lambda r: r.update(DebugHookConfig={"S3OutputPath": "s3://b"}),
         lambda r: r.update(ProfilerConfig={"DisableProfiler": True}, DebugRuleConfigurations=[]),
         lambda r: r.update(EnableManagedSpotTraining=True, Tags=[{"Key": "a", "Value": "b"}]),
         lambda r: r.update(CheckpointConfig={"S3Uri": "file:///c"}),
+        lambda r: r.update(CheckpointConfig={"S3Uri": "s3://bucket/c"}),
+        lambda r: r["OutputDataConfig"].update(S3OutputPath="s3://bucket/out", CompressionType="NONE"),
+        lambda r: r["InputDataConfig"][0]["DataSource"]["S3DataSource"].update(
+            S3Uri="s3://bucket/train", InstanceGroupNames=["a"]
+        ),
     ],
 )
 def test_what_changes_nothing_on_one_machine_is_taken(change: Change) -> None:
@@ -138,7 +142,7 @@ def test_every_member_of_the_model_is_either_taken_or_refused_by_name(operation:
 
     taken = set(members) - refused
     assert {"Tags"} < taken
-    assert not {name for name in taken if name.startswith(("Debug", "Mlflow", "Warm", "Auto", "Server"))}
+    assert not {name for name in taken if name.startswith(("DebugRule", "Mlflow", "Warm", "Auto", "Server"))}
 
 
 def test_a_member_that_nobody_knows_is_left_to_the_service_model() -> None:

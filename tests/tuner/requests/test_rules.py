@@ -69,6 +69,15 @@ def test_as_many_jobs_as_there_are_combinations_are_taken() -> None:
     )
 
 
+def groups(*names: str, count: int = 1) -> dict[str, Any]:
+    """A ResourceConfig with instance groups of those names."""
+    return {
+        "InstanceGroups": [
+            {"InstanceGroupName": name, "InstanceType": "ml.m5.large", "InstanceCount": count} for name in names
+        ]
+    }
+
+
 @pytest.mark.parametrize(
     ("change", "member", "words"),
     [
@@ -119,6 +128,13 @@ def test_as_many_jobs_as_there_are_combinations_are_taken() -> None:
         (lambda c, d: d["ResourceConfig"].update(InstanceCount=0), "InstanceCount", "1 or more"),
         (lambda c, d: d["ResourceConfig"].update(InstanceGroups=[]), "ResourceConfig", "not both"),
         (lambda c, d: d.update(HyperParameterTuningResourceConfig={}), "ResourceConfig", "not both"),
+        (lambda c, d: d.update(ResourceConfig=groups("a", "a")), "InstanceGroupName", "another instance group named"),
+        (lambda c, d: d.update(ResourceConfig=groups("a", count=0)), "InstanceCount", "1 or more"),
+        (
+            lambda c, d: d.update(EnableManagedSpotTraining=True),
+            "MaxWaitTimeInSeconds",
+            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds",
+        ),
         (lambda c, d: d.update(Environment={"A": "x\0"}), "A", "NUL"),
         (lambda c, d: d["AlgorithmSpecification"].update(ContainerArguments=["x\0"]), "0", "NUL"),
     ],

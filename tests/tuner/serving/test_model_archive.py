@@ -70,7 +70,7 @@ def test_what_a_training_job_left_is_there_again(tmp_path: Path, folder: Path) -
     (made / "code" / "deep" / "inference.py").write_text("print()")
     (made / "weights").write_bytes(bytes(range(256)) * 5000)
     (made / "best").symlink_to("weights")
-    pack(made, tmp_path / "model.tar.gz")
+    pack([made], tmp_path / "model.tar.gz")
     unpack(tmp_path / "model.tar.gz", folder)
 
     assert tree(made) == tree(folder)

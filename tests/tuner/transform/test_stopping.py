@@ -1,0 +1,116 @@
+"""Transform jobs that are stopped, let go, killed, and gone on with."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from http_servers import Request, Response
+from transform_home import TransformHome
+
+from contracts.jobs import JobStatus
+from tuner.errors import EngineUnreachable
+
+
+class Gate:
+    """Answers everything at once but ``wait``, which it answers when it is opened."""
+
+    def __init__(self) -> None:
+        self.opened = threading.Event()
+        self.is_asked = threading.Event()
+
+    def __call__(self, request: Request) -> Response:
+        """An answer to an invocation: what it was sent."""
+        if request.body.startswith(b"wait"):
+            self.is_asked.set()
+            self.opened.wait(60)
+        return Response(body=request.body)
+
+
+@pytest.fixture
+def gate(home: TransformHome) -> Iterator[Gate]:
+    """Two objects, the second of which is not answered before the gate opens; the first is delivered."""
+    made = Gate()
+    home.server.reply = made
+    home.write(a="1\n", b="wait\n")
+    home.create()
+    home.step_until(lambda: made.is_asked.is_set() and len(home.store.transformed("job")) == 1)
+    yield made
+    made.opened.set()
+
+
+def test_stopping_discards_the_output(home: TransformHome, gate: Gate) -> None:
+    """All of it, as StopTransformJob does; the container gets SIGTERM, and nothing of it is left."""
+    home.output.joinpath("mine.txt").write_text("not of this job")
+    home.stop()
+
+    job = home.run()
+
+    assert (JobStatus.STOPPED, "") == (job.status, job.failure_reason)
+    assert {"mine.txt": "not of this job"} == home.outputs
+    assert [["SIGTERM"]] == [container.signals for container in home.engine.removed]
+    assert ([], False) == (list(home.engine.containers({})), home.folder().scratch.exists())
+
+
+def test_a_job_that_was_killed_goes_on_where_it_was(home: TransformHome, gate: Gate) -> None:
+    """What was delivered is not sent again; the container that was left is replaced."""
+    home.restart()
+    gate.opened.set()
+
+    job = home.run()
+
+    assert (JobStatus.COMPLETED, {"a.csv.out": "1\n\n", "b.csv.out": "wait\n\n"}) == (job.status, home.outputs)
+    assert [b"1\n", b"wait\n", b"wait\n"] == home.bodies
+    assert [] == list(home.engine.containers({}))
+
+
+def test_a_stop_is_heeded_though_the_process_that_was_told_was_killed(home: TransformHome, gate: Gate) -> None:
+    """The next one discards what the last one delivered."""
+    home.stop()
+    home.restart()
+
+    job = home.run()
+
+    assert (JobStatus.STOPPED, {}) == (job.status, home.outputs)
+
+
+def test_letting_go_removes_the_container_and_keeps_what_was_delivered(home: TransformHome, gate: Gate) -> None:
+    """The job stays in progress for a later process."""
+    home.runner.close()
+
+    assert JobStatus.IN_PROGRESS == home.job().status
+    assert ({"a.csv.out": "1\n\n"}, []) == (home.outputs, list(home.engine.containers({})))
+
+    gate.opened.set()
+    assert JobStatus.COMPLETED == home.run().status
+
+
+def test_an_engine_that_goes_away_loses_nothing(home: TransformHome, gate: Gate) -> None:
+    """The step says so, and a later one begins anew with what is not delivered."""
+    home.engine.reachable = False
+    with pytest.raises(EngineUnreachable):
+        home.step_until(lambda: False)
+    assert JobStatus.IN_PROGRESS == home.job().status
+
+    home.engine.reachable = True
+    gate.opened.set()
+
+    assert JobStatus.COMPLETED == home.run().status
+    assert 1 == home.bodies.count(b"1\n")
+
+
+def test_failed_objects_are_tried_again_by_the_next_process(home: TransformHome) -> None:
+    """They were not delivered, whatever the reason was then."""
+    statuses = iter([500, 200, 200])
+    gate = Gate()
+
+    def answer(request: Request) -> Response:
+        return gate(request) if request.body == b"wait\n" else Response(status=next(statuses), body=request.body)
+
+    home.server.reply = answer
+    home.write(a="1\n", b="wait\n")
+    home.create()
+    home.step_until(gate.is_asked.is_set)
+    home.restart()
+    gate.opened.set()
+
+    assert JobStatus.COMPLETED == home.run().status

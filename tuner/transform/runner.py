@@ -1,0 +1,104 @@
+"""Runs transform jobs: what the store says is to be done is begun, what has happened is written into the store."""
+
+import threading
+from collections.abc import Callable, Sequence
+
+from contracts.jobs import JobKind, JobStatus
+from contracts.transform import TransformJobSpec
+from tuner.engine.protocol import Engine
+from tuner.profile import HostProfile
+from tuner.store.records import JobRecord
+from tuner.store.sqlite_store import Store
+from tuner.transform.containers import Model
+from tuner.transform.job import Outcome, TransformWork
+from tuner.transform.progress import Progress, write_progress
+
+#: How long letting go waits for a job's container to be removed.
+_LET_GO_SECONDS = 15.0
+
+
+class TransformRunner:
+    """Works the transform jobs of one home. One object belongs to one thread; its work is done in others.
+
+    `gpus` are the ids that may be leased. `activity` is set whenever there is something to do.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        engine: Engine,
+        profile: HostProfile,
+        clock: Callable[[], float],
+        activity: threading.Event,
+        *,
+        gpus: Sequence[str] = (),
+    ) -> None:
+        self._store = store
+        self._engine = engine
+        self._profile = profile
+        self._clock = clock
+        self._activity = activity
+        self._gpus = gpus
+        self._works: dict[str, TransformWork] = {}
+        self._written: dict[str, Progress] = {}
+
+    def step(self, job: JobRecord) -> None:
+        """Do what there is to do for an unfinished `job` now; does not wait.
+
+        A job that needs GPUs waits until enough are free. Raises EngineUnreachable where no engine answered: nothing
+        is lost, the next step begins anew.
+        """
+        work = self._works.get(job.name) or self._begin(job)
+        if work is None:
+            return
+        if job.status is JobStatus.STOPPING:
+            work.stop()
+        has_ended = work.has_ended  # before its news is read: nothing comes after
+        while not work.news.empty():
+            self._store.record_transformed(job.name, work.news.get())
+        if work.has_started.is_set() and job.start_time is None:
+            self._store.record_job_start(JobKind.TRANSFORM, job.name, now=self._clock())
+        if (progress := work.tally.progress) != self._written.get(job.name):
+            write_progress(work.folder.progress, progress)
+            self._written[job.name] = progress
+        if has_ended:
+            del self._works[job.name]
+            assert work.outcome is not None
+            self._end(job, work.outcome)
+
+    def close(self) -> None:
+        """Let go of all jobs: their containers are removed, and a later process goes on with what is not delivered."""
+        for name, work in self._works.items():
+            work.let_go(_LET_GO_SECONDS)
+            while not work.news.empty():
+                self._store.record_transformed(name, work.news.get())
+        self._works.clear()
+
+    def _begin(self, job: JobRecord) -> TransformWork | None:
+        gpu_ids = self._store.lease_gpus(job.name, self._gpus, job.gpu_count, JobKind.TRANSFORM)
+        if gpu_ids is None and job.status is not JobStatus.STOPPING:
+            return None
+        assert job.model is not None, "a transform job is created with its model"
+        work = TransformWork(
+            TransformJobSpec.from_request(job.request),
+            Model.from_request(job.model),
+            delivered=self._store.transformed(job.name),
+            gpu_ids=gpu_ids or (),
+            engine=self._engine,
+            profile=self._profile,
+            clock=self._clock,
+            activity=self._activity,
+        )
+        if job.status is JobStatus.STOPPING:
+            work.stop()
+        work.start()
+        self._works[job.name] = work
+        return work
+
+    def _end(self, job: JobRecord, outcome: Outcome) -> None:
+        if outcome.away is not None:
+            raise outcome.away
+        if outcome.status is not None:
+            self._store.change_job_status(
+                JobKind.TRANSFORM, job.name, outcome.status, now=self._clock(), failure_reason=outcome.reason
+            )
