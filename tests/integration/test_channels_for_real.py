@@ -93,7 +93,7 @@ def test_three_epochs_of_a_pipe_arrive_byte_for_byte(
     whole = md5((folder / "a").read_bytes(), b"the end\n")
 
     assert [f"epoch {epoch} {whole}" for epoch in range(3)] == log.splitlines()
-    assert not list((algodock.home / "jobs" / "job" / "opt" / "ml" / "input" / "data").iterdir())
+    assert not list((algodock.home / "jobs" / "job" / "algo-1" / "opt" / "ml" / "input" / "data").iterdir())
 
 
 def test_a_reader_that_is_not_root_closes_early_and_gets_the_next_epoch_whole(
@@ -121,7 +121,7 @@ def test_gzip_recordio_and_shuffle_go_together(
     }
     image = shell_algorithm(WAIT + "for n in 0 1; do wait_for train_$n; cat train_$n > /opt/ml/model/$n; done")
     train(algodock, tmp_path, image, pipe(folder, **members))
-    model = algodock.home / "jobs" / "job" / "opt" / "ml" / "model"
+    model = algodock.home / "jobs" / "job" / "algo-1" / "opt" / "ml" / "model"
     first, second = ((model / epoch).read_bytes() for epoch in "01")
 
     assert first != second
