@@ -224,7 +224,7 @@ def kill_when_it_says(algodock: CommandLine, tmp_path: Path, image: str, folder:
     with algodock.start("train", job) as process:
         wait_until(lambda: log.exists() and words in log.read_text(), words)
         # What was fed is remembered a moment after the container has seen it.
-        remembered = algodock.home / "jobs" / "job" / "feeds" / "train"
+        remembered = algodock.home / "jobs" / "job" / "algo-1" / "feeds" / "train"
         wait_until(lambda: f"{int(words == 'epoch 0'):020d}" in remembered.read_text(), "the epoch")
         process.send_signal(signal.SIGKILL)
     (tmp_path / "flag" / "go").touch()
