@@ -16,6 +16,7 @@ from contracts.hyperparameters import TUNING_OBJECTIVE_METRIC
 from contracts.metrics import MetricDefinition, Objective
 from contracts.ranges import ParameterRange, parameter_ranges_from_request
 from contracts.resources import Host, hosts_from_request
+from contracts.tuning import CompletionCriteria, Hyperband
 
 #: The service's default for a training job's MaxRuntimeInSeconds: one day.
 DEFAULT_MAX_RUNTIME_SECONDS = 86_400
@@ -81,6 +82,7 @@ class StopReason(StrEnum):
     MAX_RUNTIME = "MaxRuntime"
     MAX_WAIT_TIME = "MaxWaitTime"
     TUNING_JOB = "TuningJob"
+    EARLY_STOPPING = "EarlyStopping"
 
 
 class Interruption(StrEnum):
@@ -210,7 +212,8 @@ class TuningJobSpec:
     """One tuning job: what a (valid, completed) CreateHyperParameterTuningJob request asks for.
 
     `max_training_jobs` is None only for Grid, whose number of trials follows from the ranges. `definition` is the
-    request's TrainingJobDefinition: the part of every trial's request that does not change.
+    request's TrainingJobDefinition: the part of every trial's request that does not change. With `stops_early`, trials
+    that fall behind are stopped by the median rule; `hyperband` is there for that strategy only.
     """
 
     name: str
@@ -221,6 +224,9 @@ class TuningJobSpec:
     max_parallel_training_jobs: int
     max_runtime_seconds: int | None
     random_seed: int | None
+    completion: CompletionCriteria
+    stops_early: bool
+    hyperband: Hyperband | None
     definition: Mapping[str, Any] = field(repr=False)
 
     @classmethod
@@ -228,6 +234,7 @@ class TuningJobSpec:
         """The view of a CreateHyperParameterTuningJob request that has been validated; raises InvalidRange."""
         config = request["HyperParameterTuningJobConfig"]
         limits = config["ResourceLimits"]
+        definition = request["TrainingJobDefinition"]
         return cls(
             name=request["HyperParameterTuningJobName"],
             strategy=config["Strategy"],
@@ -237,7 +244,10 @@ class TuningJobSpec:
             max_parallel_training_jobs=limits["MaxParallelTrainingJobs"],
             max_runtime_seconds=limits.get("MaxRuntimeInSeconds"),
             random_seed=config.get("RandomSeed"),
-            definition=request["TrainingJobDefinition"],
+            completion=CompletionCriteria.from_request(config),
+            stops_early=config.get("TrainingJobEarlyStoppingType", "Off") == "Auto",
+            hyperband=Hyperband.from_request(config, definition.get("StaticHyperParameters", {})),
+            definition=definition,
         )
 
     @property

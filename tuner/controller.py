@@ -9,11 +9,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from contracts.jobs import JobKind, JobStatus, ObjectiveStatus, SecondaryStatus, StopReason
+from contracts.jobs import JobKind, JobStatus, ObjectiveStatus, SecondaryStatus, StopReason, TuningJobSpec
 from tuner.errors import ResourceNotFound, TunerError
 from tuner.jobs.runner import JobRunner
 from tuner.jobs.sizing import gpu_count
 from tuner.profile import HostProfile
+from tuner.search.completion import is_complete
+from tuner.search.early_stopping import Curve, Report, falls_behind_the_median, hyperband_stops
 from tuner.search.space import SearchSpace
 from tuner.search.strategy import Trial, make_strategy, trial_generator
 from tuner.store.records import JobRecord, TrainingJobRecord, TuningJobRecord
@@ -55,9 +57,10 @@ class Controller:
         self._profile = profile
         self._clock = clock
         self._others = others or {}
+        self._judged: dict[str, int] = {}  # how many reports of a trial have been judged for early stopping
 
     def step(self, *, begin: bool = True) -> None:
-        """One round over all unfinished jobs. It does not wait, but for packing a model.
+        """One round over all unfinished jobs. It does not wait.
 
         Without `begin`, no container is started: what runs is led to its end. Raises EngineUnreachable where no engine
         answers: nothing is lost, the next step goes on.
@@ -70,6 +73,8 @@ class Controller:
                 self._others[other.kind].step(other)
         unfinished = Counter(job.tuning_job for job in self._store.unfinished_training_jobs())
         for tuning_job in self._store.tuning_jobs(unfinished=True):
+            if tuning_job.spec.stops_early or tuning_job.spec.hyperband is not None:
+                self._stop_early(tuning_job)
             # As long as all slots are taken nothing can change, and reading thousands of trials can be left.
             if unfinished[tuning_job.name] < tuning_job.spec.max_parallel_training_jobs or self._is_to_end(tuning_job):
                 self._step_tuning_job(tuning_job, begin=begin)
@@ -96,7 +101,7 @@ class Controller:
             self._stop_all(running)
             if not running:
                 self._store.change_tuning_job_status(job.name, JobStatus.STOPPED, now=self._clock())
-        elif self._is_out_of_time(job):
+        elif self._is_out_of_time(job) or completion_reason(job, trials) is not None:
             self._stop_all(running)
             if not running:
                 self._end(job, trials)
@@ -139,6 +144,42 @@ class Controller:
             created += 1
             self._runner.step(record)
         return created
+
+    def _stop_early(self, job: TuningJobRecord) -> None:
+        """Stop the running trials that are not worth going on with, each as soon as it has reported a value."""
+        spec = job.spec
+        running = [
+            trial
+            for trial in self._store.unfinished_training_jobs()
+            if trial.tuning_job == job.name and trial.stop_reason is None
+        ]
+        counts = {trial.name: _reports(trial, spec.objective.metric_name) for trial in running}
+        fresh = {name for name, count in counts.items() if count > self._judged.get(name, 0)}
+        if not fresh:
+            return
+        indices = {trial.name: trial.trial_index or 0 for trial in self._store.trials(job.name)}
+        curves = {
+            indices[name]: [Report(time, value) for time, value in reports]
+            for name, reports in self._store.reported(job.name, spec.objective.metric_name).items()
+        }
+        for trial in running:
+            if trial.name in fresh:
+                self._judge(trial, curves, spec)
+
+    def _judge(self, trial: TrainingJobRecord, curves: Mapping[int, Curve], spec: TuningJobSpec) -> None:
+        """Ask for a trial's stop where a value that has not been judged yet is too weak."""
+        assert trial.trial_index is not None
+        curve = curves.get(trial.trial_index, ())
+        earlier = [other for index, other in curves.items() if index < trial.trial_index]
+        for epoch in range(self._judged.get(trial.name, 0) + 1, len(curve) + 1):
+            if spec.hyperband is not None:
+                stops = hyperband_stops(curves, trial.trial_index, spec.hyperband, spec.objective, epoch)
+            else:
+                stops = falls_behind_the_median(curve, earlier, spec.objective, epoch)
+            if stops:
+                self._store.request_stop(trial.name, StopReason.EARLY_STOPPING, now=self._clock())
+                break
+        self._judged[trial.name] = len(curve)
 
     def _end(self, job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> None:
         metric = job.spec.objective.metric_name
@@ -189,6 +230,22 @@ def stop_job(store: Store, name: str, *, now: float) -> None:
     else:
         _refuse_ended("training", job.primary_status)
         store.request_stop(name, StopReason.USER, now=now)
+
+
+def completion_reason(job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> str | None:
+    """Why a tuning job is complete before its limits are reached; None where it is not."""
+    metric = job.spec.objective.metric_name
+    ended = sorted((trial for trial in trials if trial.end_time is not None), key=lambda trial: trial.end_time or 0.0)
+    values = [
+        trial.final_value(metric) if trial.objective_status(metric) is ObjectiveStatus.SUCCEEDED else None
+        for trial in ended
+    ]
+    return is_complete(job.spec.completion, values, job.spec.objective)
+
+
+def _reports(trial: TrainingJobRecord, metric: str) -> int:
+    summary = trial.metrics.get(metric)
+    return 0 if summary is None else summary.count
 
 
 def _refuse_ended(kind: str, status: JobStatus) -> None:

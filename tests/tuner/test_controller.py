@@ -9,7 +9,7 @@ from home_of_fakes import HomeOfFakes
 from job_requests import tuning_request
 
 from contracts.jobs import JobStatus, ObjectiveStatus, SecondaryStatus
-from tuner.controller import stop_job
+from tuner.controller import completion_reason, stop_job
 from tuner.engine.fake_container import FakeContainer, Program
 from tuner.errors import ResourceNotFound, TunerError
 from tuner.store.records import TuningJobRecord, best_training_job
@@ -268,3 +268,96 @@ def test_two_jobs_of_a_home_go_on_side_by_side(open_home: OpenHome) -> None:
     home.step_until(lambda: not home.store.tuning_jobs(unfinished=True))
 
     assert [3, 3] == [len(home.store.trials(name)) for name in ("tune", "other")]
+
+
+def curves(run: FakeContainer) -> Iterator[None]:
+    """Nine epochs whose values follow the learning rate; obeys SIGTERM."""
+    run.on_signal("SIGTERM", lambda: 143)
+    for epoch in range(1, 10):
+        run.print(f"validation: accuracy={float(run.hyperparameters['learning_rate']) * (1 - 0.5**epoch):.6f}")
+        yield
+    run.write_model()
+
+
+def with_config(**members: Any) -> dict[str, Any]:
+    """A tuning job over a learning rate with further members in its configuration."""
+    request = tuning_request(jobs=12, parallel=1)
+    request["HyperParameterTuningJobConfig"] |= members
+    return request
+
+
+def open_with(home: HomeOfFakes, **members: Any) -> TuningJobRecord:
+    """The job run to its end."""
+    request = with_config(**members) | {"HyperParameterTuningJobName": "other"}
+    home.store.create_tuning_job(request, random_seed=7, now=home.clock())
+    home.step_until(lambda: home.store.tuning_job("other").status.is_terminal)
+    return home.store.tuning_job("other")
+
+
+def test_a_job_is_complete_when_its_target_is_reached(open_home: OpenHome) -> None:
+    """No further trial starts, and the job is Completed."""
+    home = open_home(curves, jobs=1)
+    job = open_with(home, TuningJobCompletionCriteria={"TargetObjectiveMetricValue": 0.3})
+    trials = home.store.trials("other")
+
+    assert JobStatus.COMPLETED is job.status
+    assert len(trials) < 12
+    assert "a trial has reached the target 0.3" == completion_reason(job, trials)
+    assert 0.3 <= trials[-1].metrics[ACCURACY].last
+
+
+def test_a_job_is_complete_when_nothing_improves_any_more(open_home: OpenHome) -> None:
+    """After so many trials in a row."""
+    home = open_home(curves, jobs=1)
+    criteria = {"BestObjectiveNotImproving": {"MaxNumberOfTrainingJobsNotImproving": 3}}
+    job = open_with(home, TuningJobCompletionCriteria=criteria)
+    values = [trial.metrics[ACCURACY].last for trial in home.store.trials("other")]
+
+    assert JobStatus.COMPLETED is job.status
+    assert max(values) in values[:-3]
+    assert len(values) < 12
+
+
+def test_trials_that_fall_behind_are_stopped_and_count(open_home: OpenHome) -> None:
+    """With the value that they had reached, and their status says how they ended."""
+    home = open_home(curves, jobs=1)
+    job = open_with(home, TrainingJobEarlyStoppingType="Auto")
+    trials = home.store.trials("other")
+    stopped = [trial for trial in trials if trial.status is SecondaryStatus.STOPPED]
+    best = best_training_job(job, trials)
+
+    assert (JobStatus.COMPLETED, 12) == (job.status, len(trials))
+    assert stopped
+    assert {ObjectiveStatus.SUCCEEDED} == {trial.objective_status(ACCURACY) for trial in trials}
+    assert best is not None
+    assert SecondaryStatus.COMPLETED is best.status
+
+
+def test_hyperband_stops_the_weak_and_ends_the_strong(open_home: OpenHome) -> None:
+    """No trial goes beyond MaxResource; most end at the first rung."""
+    home = open_home(curves, jobs=1)
+    band = {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 4}}
+    open_with(home, Strategy="Hyperband", StrategyConfig=band)
+    counts = [trial.metrics[ACCURACY].count for trial in home.store.trials("other")]
+
+    assert max(counts) <= 5  # one more line may come between the value and the signal
+    assert counts.count(1) + counts.count(2) >= 3
+
+
+def statuses(home: HomeOfFakes, *, restarts: bool) -> list[SecondaryStatus]:
+    """How the trials of a job with early stopping end, in one process or in several."""
+    request = with_config(TrainingJobEarlyStoppingType="Auto") | {"HyperParameterTuningJobName": "other"}
+    home.store.create_tuning_job(request, random_seed=7, now=home.clock())
+    for trials in (3, 7, 12):
+        while len(home.store.trials("other")) < trials:
+            home.controller.step()
+            home.clock.now += 3
+        if restarts:
+            home.restart()
+    home.step_until(lambda: home.store.tuning_job("other").status.is_terminal)
+    return [trial.status for trial in home.store.trials("other")]
+
+
+def test_a_new_process_judges_as_the_old_one_did(open_home: OpenHome) -> None:
+    """What had been reported by then decides, not who looks when."""
+    assert statuses(open_home(curves, jobs=1), restarts=False) == statuses(open_home(curves, jobs=1), restarts=True)

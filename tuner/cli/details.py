@@ -9,6 +9,7 @@ from rich.console import Console
 from tuner.cli import words
 from tuner.cli.snapshot import TuningSnapshot
 from tuner.cli.tables import plain_table, status_text, trial_table
+from tuner.controller import completion_reason
 from tuner.jobs.folder import JobFolder
 from tuner.profile import HostProfile
 from tuner.store.records import TrainingJobRecord
@@ -71,6 +72,7 @@ def print_tuning_job(console: Console, snapshot: TuningSnapshot, store: Store, p
         "strategy": f"{spec.strategy}, seed {job.random_seed}",
         "trials": f"{snapshot.done} of {snapshot.total} done, {spec.max_parallel_training_jobs} at a time",
         "time": words.duration(snapshot.elapsed),
+        "complete": completion_reason(job, snapshot.trials) or "",
         "image": spec.definition["AlgorithmSpecification"]["TrainingImage"],
         "fixed": words.hyperparameters(spec.definition.get("StaticHyperParameters", {})),
         "reports": str(profile.tuning_folder(job.name)),

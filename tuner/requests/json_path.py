@@ -9,8 +9,8 @@ Source: SageMaker developer guide, "Associate Prediction Results with Input Reco
 """
 
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 #: Model: JsonPath has at most so many characters.
@@ -45,7 +45,7 @@ class _Names:
         return len(self.names) == 1
 
     def pick(self, value: Any) -> list[Any]:
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict):
             raise NothingPicked(f"no object, and so without a member {self.names[0]!r}")
         for name in self.names:
             if name not in value:
@@ -62,7 +62,7 @@ class _Positions:
         return len(self.parts) == 1 and isinstance(self.parts[0], int)
 
     def pick(self, value: Any) -> list[Any]:
-        if not isinstance(value, Sequence) or isinstance(value, str):
+        if not isinstance(value, list):
             raise NothingPicked("no array, and so without positions")
         picked: list[Any] = []
         for part in self.parts:
@@ -83,22 +83,27 @@ class _All:
     is_single = False
 
     def pick(self, value: Any) -> list[Any]:
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             return list(value.values())
-        if isinstance(value, Sequence) and not isinstance(value, str):
-            return list(value)
+        if isinstance(value, list):
+            return value
         raise NothingPicked("neither an object nor an array, and so without members")
 
 
 _Step = _Names | _Positions | _All
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class JsonPath:
-    """A path that was read; `apply` picks what it names."""
+    """A path that was read; `apply` picks what it names of a value as the json module reads it."""
 
     text: str
     steps: tuple[_Step, ...]
+
+    @cached_property
+    def is_single(self) -> bool:
+        """Whether the path picks one value, and not a list of values."""
+        return all(step.is_single or isinstance(step, _Names) for step in self.steps)
 
     @property
     def is_everything(self) -> bool:
@@ -112,14 +117,13 @@ class JsonPath:
 
     def apply(self, value: Any) -> Any:
         """What the path picks of `value`; raises NothingPicked where it names what is not there."""
-        found, is_single = [value], True
+        found = [value]
         try:
             for step in self.steps:
                 found = [picked for one in found for picked in step.pick(one)]
-                is_single = is_single and (step.is_single or isinstance(step, _Names))
         except NothingPicked as error:
             raise NothingPicked(f"{self.text} is applied to {error}") from None
-        return found[0] if is_single else found
+        return found[0] if self.is_single else found
 
 
 def parse_json_path(text: str) -> JsonPath:

@@ -74,9 +74,8 @@ def of_transform_job(job: Node) -> Found:
     kind = source.text("S3DataType")
     if kind not in {None, "S3Prefix", "ManifestFile"}:
         yield source.at("S3DataType"), f"S3DataType {kind} {LATER}: use S3Prefix or ManifestFile"
-    for place, name in ((source, "S3Uri"), (job.member("TransformOutput"), "S3OutputPath")):
-        if (place.text(name) or "").startswith("https://"):
-            yield place.at(name), f"{place.text(name)} {LATER}: use s3:// or file://"
+    yield from _https(source, "S3Uri")
+    yield from _https(job.member("TransformOutput"), "S3OutputPath")
 
 
 def of_processing_job(job: Node) -> Found:

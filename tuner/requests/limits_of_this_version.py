@@ -35,7 +35,7 @@ _TUNING_JOB = (
         "HyperParameterTuningJobConfig",
         "HyperParameterTuningJobConfig",
         """Strategy StrategyConfig HyperParameterTuningJobObjective ResourceLimits ParameterRanges RandomSeed
-        TrainingJobEarlyStoppingType""",
+        TrainingJobEarlyStoppingType TuningJobCompletionCriteria""",
     ),
     taken(
         "HyperParameterTuningJobConfig ParameterRanges",
@@ -85,7 +85,6 @@ _CHANNEL = (
 #: What to do instead, by member; the others are just not in this version.
 _WHY: Mapping[str, str] = {
     "TrainingJobDefinitions": f"{LATER}: use one TrainingJobDefinition",
-    "TuningJobCompletionCriteria": f"{LATER}: ResourceLimits ends a job by number or time",
     "TuningObjective": f"{LATER}: use HyperParameterTuningJobObjective",
     "HyperParameterRanges": f"{LATER}: use ParameterRanges of HyperParameterTuningJobConfig",
     "HyperParameterTuningResourceConfig": f"{LATER}: use ResourceConfig",
@@ -125,10 +124,12 @@ def _others(node: Node, *structures: Taken) -> Found:
 
 def _of_tuning(tuning: Node) -> Found:
     config = tuning.member("HyperParameterTuningJobConfig")
-    if config.text("Strategy") == "Hyperband":
-        yield config.at("Strategy"), f"Strategy Hyperband {LATER}: use Bayesian, Random or Grid"
-    if config.text("TrainingJobEarlyStoppingType") == "Auto":
-        yield config.at("TrainingJobEarlyStoppingType"), f"early stopping {LATER}: use Off"
+    convergence = config.member("TuningJobCompletionCriteria", "ConvergenceDetected")
+    if convergence.text("CompleteOnConvergence") == "Enabled":
+        yield (
+            convergence.at("CompleteOnConvergence"),
+            f"CompleteOnConvergence {LATER}: use BestObjectiveNotImproving",
+        )
 
 
 def _of_job(job: Node) -> Found:

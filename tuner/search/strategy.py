@@ -36,12 +36,14 @@ def make_strategy(name: str, objective_type: ObjectiveType) -> Strategy:
             from tuner.search.bayesian_search import BayesianSearch  # noqa: PLC0415 - scipy takes a third of a second
 
             return BayesianSearch(objective_type)
-        case "Random":
+        case "Random" | "Hyperband":  # which draws at random, and decides later who goes on: see early_stopping
             return RandomSearch()
         case "Grid":
             return GridSearch()
         case _:
-            raise NotSupported(f"Strategy {name} is not in this version; there are Bayesian, Random and Grid")
+            raise NotSupported(
+                f"Strategy {name} is not in this version; there are Bayesian, Random, Grid and Hyperband"
+            )
 
 
 def trial_generator(seed: int, index: int) -> np.random.Generator:

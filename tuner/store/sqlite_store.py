@@ -235,6 +235,18 @@ class Store(JobTable):
             for row in rows
         ]
 
+    def reported(self, tuning_job: str, metric: str) -> dict[str, list[tuple[float, float]]]:
+        """When each trial of a tuning job reported which values of `metric`, in order, by the trial's name."""
+        rows = self._db.execute(
+            "SELECT training_job, time, value FROM observation JOIN training_job ON training_job = name"
+            " WHERE tuning_job = ? COLLATE NOCASE AND metric = ? ORDER BY time, line, match",
+            (tuning_job, metric),
+        )
+        found: dict[str, list[tuple[float, float]]] = {}
+        for row in rows:
+            found.setdefault(row["training_job"], []).append((row["time"], row["value"]))
+        return found
+
     def add_warning(self, name: str, text: str) -> None:
         """Remember something about a training job that its owner should know; the same text once."""
         with self._transaction() as db:

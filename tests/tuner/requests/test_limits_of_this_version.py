@@ -31,21 +31,11 @@ def test_everything_in_a_valid_request_is_supported() -> None:
     ("change", "place", "words"),
     [
         (
-            lambda r: r["HyperParameterTuningJobConfig"].update(Strategy="Hyperband"),
-            "Strategy",
-            "use Bayesian, Random or",
-        ),
-        (
-            lambda r: r["HyperParameterTuningJobConfig"].update(TrainingJobEarlyStoppingType="Auto"),
-            "TrainingJobEarlyStoppingType",
-            "use Off",
-        ),
-        (
             lambda r: r["HyperParameterTuningJobConfig"].update(
-                TuningJobCompletionCriteria={"TargetObjectiveMetricValue": 0.9}
+                TuningJobCompletionCriteria={"ConvergenceDetected": {"CompleteOnConvergence": "Enabled"}}
             ),
-            "TuningJobCompletionCriteria",
-            "ResourceLimits",
+            "CompleteOnConvergence",
+            "use BestObjectiveNotImproving",
         ),
         (
             lambda r: r["HyperParameterTuningJobConfig"]["ParameterRanges"].update(
