@@ -14,6 +14,7 @@ from markdown_pages import ROOT, Block, anchors, blocks, links, pages
 
 from tuner.cli.main import cli
 from tuner.requests import Defaults, load_job
+from tuner.requests.front_door import NAME_MEMBERS
 
 _LANGUAGES = {"python", "sh", "bash", "yaml", "json", "text", "toml"}
 _TARGETS = re.compile(r"^([a-z-]+):", re.MULTILINE)
@@ -89,7 +90,7 @@ def test_a_command_that_does_not_exist_would_be_noticed() -> None:
 def test_documents_in_pages_can_be_read(block: Block, tmp_path: Path) -> None:
     """Those that are whole job files are valid ones, too."""
     document = json.loads(block.text) if block.language == "json" else yaml.safe_load(block.text)
-    if isinstance(document, dict) and {"HyperParameterTuningJobName", "TrainingJobName"} & document.keys():
+    if isinstance(document, dict) and set(NAME_MEMBERS.values()) & document.keys():
         path = tmp_path / f"job.{block.language}"
         path.write_text(block.text, encoding="utf-8")
 

@@ -62,7 +62,7 @@ class ModelServer:
                 self.end_headers()
                 self.wfile.write(response.body)
 
-            do_GET = do_POST = _reply  # noqa: N815 - the names that http.server calls
+            do_GET = do_POST = do_DELETE = _reply  # noqa: N815 - the names that http.server calls
 
             def log_message(self, *_: object) -> None:
                 """Nothing is printed."""

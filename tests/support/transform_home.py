@@ -77,7 +77,7 @@ def transform_request(name: str, source: Path, output: Path, **members: Any) -> 
 
 
 class TransformHome:
-    """One home, one server for all its containers. `restart` stands for a new process after the old one was killed."""
+    """One home, one server for all its containers."""
 
     def __init__(self, root: Path, server: BatchServer, gpus: tuple[str, ...] = ()) -> None:
         self.source, self.output = root / "in", root / "out"
@@ -94,7 +94,8 @@ class TransformHome:
         return TransformRunner(self.store, self.engine, self.profile, time.time, self.activity, gpus=self._gpus)
 
     def restart(self) -> None:
-        """Forget the runner without letting it end anything; a new one takes its place."""
+        """Let go of all jobs, and put another runner in the place of this one."""
+        self.runner.close()
         self.runner = self._runner()
 
     def write(self, **contents: str) -> None:

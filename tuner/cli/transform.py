@@ -17,6 +17,7 @@ from tuner.cli.displays import print_json, seldom
 from tuner.cli.machine import Invocation, Machine
 from tuner.cli.model_source import ModelSource, find_model
 from tuner.cli.options import job_file_argument, json_option, machine_options
+from tuner.cli.other_jobs import others_in_progress
 from tuner.cli.screen import console
 from tuner.cli.transform_screen import TransformDisplay, choose_display, outcome_document
 from tuner.errors import EngineError, ResourceInUse, ResourceNotFound, StoreError
@@ -80,7 +81,8 @@ def transform(
             loaded, source = _load(job_file, machine, model, image, free)
         display = choose_display(console, as_json=as_json)
         try:
-            _submit(loaded, source, store, machine, display)
+            is_chosen = model is not None or image is not None
+            _submit(loaded, source, is_chosen=is_chosen, store=store, machine=machine, display=display)
             chosen = {"--model": model, "--image": image, "--name": loaded.name if again or name else None}
             come_back = ["algodock", "transform", str(job_file)]
             come_back += [word for option, value in chosen.items() if value for word in (option, value)]
@@ -132,12 +134,27 @@ def _model_request(source: ModelSource, name: str) -> Mapping[str, Any]:
     }
 
 
-def _submit(loaded: LoadedJob, source: ModelSource, store: Store, machine: Machine, display: TransformDisplay) -> None:
-    known = find_transform_job(store, loaded.name) is not None
+def _submit(
+    loaded: LoadedJob,
+    source: ModelSource,
+    *,
+    is_chosen: bool,
+    store: Store,
+    machine: Machine,
+    display: TransformDisplay,
+) -> None:
+    """Record the job; `is_chosen` says that the model is one of the command's options, and not the file's."""
+    known = find_transform_job(store, loaded.name)
+    model = _model_request(source, loaded.request["ModelName"])
+    if known is not None and known.model is not None and not known.is_finished and not is_chosen:
+        model = known.model  # the best trial of a search may be another one by now
+    elif source.job is not None and source.job.tuning_job is not None:
+        trial = f"trial {source.job.trial_index} of {source.job.tuning_job}"
+        display.say(f"The model is that of {source.job.name}, {trial}.")
     try:
         job = submit_transform_job(
             loaded.request,
-            _model_request(source, loaded.request["ModelName"]),
+            model,
             store=store,
             engine=machine.engine,
             profile=machine.profile,
@@ -147,7 +164,10 @@ def _submit(loaded: LoadedJob, source: ModelSource, store: Store, machine: Machi
         )
     except ResourceInUse as error:
         raise ResourceInUse(f"{error}\n{_what_now(loaded, store)}") from error
-    display.say(f"Going on with {job.name}, which is {job.status}." if known else f"Started {job.name}.")
+    display.say(f"Going on with {job.name}, which is {job.status}." if known is not None else f"Started {job.name}.")
+    others = others_in_progress(store, job.name)
+    if others:
+        display.say(f"Also going on in this home: {', '.join(others)}.")
 
 
 def _follow(name: str, store: Store, machine: Machine, display: TransformDisplay, come_back: str) -> JobRecord:

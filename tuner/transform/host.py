@@ -191,9 +191,13 @@ class Host:
             queue.call_off()
 
     def _send(self, queue: ObjectQueue, splitting: Splitting, request: Request, address: Address) -> None:
+        def tell(text: str) -> None:
+            self._object_log.add([text], request.underway.found.label)
+
+        is_handed_over = False
         answer = tempfile.SpooledTemporaryFile(_ANSWER_IN_MEMORY_BYTES, dir=str(self._work.scratch))  # noqa: SIM115
         try:
-            self._client.invoke(address, request.payload, answer, self._called_off)
+            self._client.invoke(address, request.payload, answer, self._called_off, tell)
             answer_of(request, splitting, answer)
         except ObjectFailed as failure:
             queue.fail(request.underway, failure)
@@ -202,10 +206,12 @@ class Host:
         except OSError as error:
             queue.fail(request.underway, ObjectFailed(f"it cannot be read, or its answer not be kept: {error}"))
         else:
+            is_handed_over = True
             queue.answered(request, answer)
-            return
-        with suppress(OSError):
-            answer.close()
+        finally:
+            if not is_handed_over:
+                with suppress(OSError):
+                    answer.close()
 
     def _splitting(self, settled: ExecutionParameters) -> Splitting:
         spec = self._spec

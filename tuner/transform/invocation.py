@@ -7,7 +7,7 @@ these very bytes. Which statuses the service retries is not documented (ADR 0018
 import http.client
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import IO
@@ -45,10 +45,17 @@ class Client:
             for opened in self._open:
                 _cut(opened)
 
-    def invoke(self, address: Address, payload: Payload, into: IO[bytes], called_off: threading.Event) -> None:
+    def invoke(
+        self,
+        address: Address,
+        payload: Payload,
+        into: IO[bytes],
+        called_off: threading.Event,
+        tell: Callable[[str], None],
+    ) -> None:
         """Send `payload` until it is answered with 2xx, and write the answer `into` an empty file.
 
-        Raises ObjectFailed where no try is left, CalledOff.
+        `tell` is told, in a line, why it is sent again. Raises ObjectFailed where no try is left, CalledOff.
         """
         pause = self.first_pause_seconds
         for tries_left in reversed(range(self.max_retries + 1)):
@@ -59,6 +66,7 @@ class Client:
                     raise CalledOff from failed
                 if not failed.may_be_repeated or not tries_left:
                     raise failed.as_failure(self.max_retries) from failed
+                tell(f"{failed.reason}, sent again in {pause:g} s")
             if called_off.wait(pause):
                 raise CalledOff
             pause *= 2
@@ -133,14 +141,21 @@ class _FailedTry(Exception):
     def may_be_repeated(self) -> bool:
         return self.status is None or self.status >= _SERVER_ERROR or self.status == _TOO_MANY_REQUESTS
 
-    def as_failure(self, retries: int) -> ObjectFailed:
+    @property
+    def reason(self) -> str:
         """In the service's words, as they stand in its logs."""
+        if self.status is None:
+            return f"Unable to get response from algorithm: {self.message}"
+        return f"Bad HTTP status received from algorithm: {self.status}"
+
+    def as_failure(self, retries: int) -> ObjectFailed:
+        """What becomes of the object."""
         after = f", after {retries} retries" if retries and self.may_be_repeated else ""
         if self.status is None:
-            return ObjectFailed(f"Unable to get response from algorithm: {self.message}{after}", "AlgorithmError")
+            return ObjectFailed(self.reason + after, "AlgorithmError")
         blame = "AlgorithmError" if self.status >= _SERVER_ERROR else "ClientError"
         details = ["", "Message:", *self.message.splitlines()]
-        return ObjectFailed(f"Bad HTTP status received from algorithm: {self.status}{after}", blame, details)
+        return ObjectFailed(self.reason + after, blame, details)
 
 
 def _send(connection: http.client.HTTPConnection, payload: Payload, headers: dict[str, str]) -> None:

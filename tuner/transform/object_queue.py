@@ -53,6 +53,12 @@ class _Underway:
     waiting: dict[int, IO[bytes]] = field(default_factory=dict)
     writing: threading.Lock = field(default_factory=threading.Lock)
 
+    def close_waiting(self) -> None:
+        """Drop the answers that wait for their turn."""
+        for answer in self.waiting.values():
+            answer.close()
+        self.waiting.clear()
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
@@ -90,6 +96,7 @@ class ObjectQueue:
         self._tally = tally
         self._changed = threading.Condition()
         self._current: _Underway | None = None
+        self._begun: set[_Underway] = set()
         self._number = 0
         self._is_called_off = False
 
@@ -99,6 +106,8 @@ class ObjectQueue:
             self._is_called_off = True
             if self._current is not None:
                 self._current.payloads.close()
+            for underway in self._begun:
+                underway.close_waiting()
             self._changed.notify_all()
 
     def take(self) -> Request | None:
@@ -134,7 +143,7 @@ class ObjectQueue:
         """Put an answer, which is read from its beginning and closed, in its place; the last delivers the output."""
         underway = request.underway
         with self._changed:
-            if underway.has_ended:
+            if underway.has_ended or self._is_called_off:
                 answer.close()
                 return
             underway.waiting[request.index] = answer
@@ -180,7 +189,9 @@ class ObjectQueue:
         self._number += 1
         self._scratch.mkdir(parents=True, exist_ok=True)
         part = self._scratch / f"{self._number}.part"
-        return _Underway(found=found, payloads=self._splitting.payloads(open_object), part=part)
+        underway = _Underway(found=found, payloads=self._splitting.payloads(open_object), part=part)
+        self._begun.add(underway)
+        return underway
 
     def _write_what_is_next(self, underway: _Underway) -> None:
         with underway.writing:
@@ -203,6 +214,7 @@ class ObjectQueue:
             if self._is_called_off or underway.count != underway.written or underway.has_ended:
                 return
             underway.has_ended = True  # nobody else comes this far with it
+            self._begun.discard(underway)
         try:
             underway.part.touch()  # of an object without records
             self._output.deliver(underway.part, underway.found.key)
@@ -224,10 +236,9 @@ class ObjectQueue:
             if underway.has_ended:
                 return False
             underway.has_ended = True
-            waiting, underway.waiting = underway.waiting, {}
+            underway.close_waiting()
+            self._begun.discard(underway)
             self._changed.notify_all()
-        for answer in waiting.values():
-            answer.close()
         with underway.writing, suppress(OSError):
             underway.part.unlink(missing_ok=True)
         return True

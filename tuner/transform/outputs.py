@@ -52,6 +52,7 @@ class LocalOutput:
         """Make the file `part` the output of the object `key`; raises OSError."""
         place = self._place(key)
         place.parent.mkdir(parents=True, exist_ok=True)
+        _write_through(part)  # what is remembered as delivered survives the power plug
         try:
             part.replace(place)
         except OSError as error:
@@ -65,6 +66,7 @@ class LocalOutput:
             finally:
                 beside.unlink(missing_ok=True)
             part.unlink()
+        _write_through(place.parent)
 
     def discard(self, key: str) -> None:
         """Take the output of the object `key` away again; one that is gone already is no error."""
@@ -111,5 +113,9 @@ def _open(path: Path) -> BinaryIO:
 
 
 def _write_through(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    """Have the file or folder on the disk, and not only in memory."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

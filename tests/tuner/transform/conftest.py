@@ -4,7 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from s3_fixtures import bucket, proxy, s3_endpoint
 from transform_home import BatchServer, TransformHome
+
+__all__ = ["bucket", "proxy", "s3_endpoint"]
 
 
 @pytest.fixture

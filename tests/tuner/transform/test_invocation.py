@@ -28,10 +28,10 @@ def client(*, retries: int = 3, seconds: float = 60.0, pause: float = 0.0) -> Cl
     )
 
 
-def answer(address: Address, how: Client, payload: Payload = BODY) -> bytes:
+def answer(address: Address, how: Client, payload: Payload = BODY, log: list[str] | None = None) -> bytes:
     """What a container answers to a payload."""
     into = io.BytesIO()
-    how.invoke(address, payload, into, threading.Event())
+    how.invoke(address, payload, into, threading.Event(), (log if log is not None else []).append)
     return into.getvalue()
 
 
@@ -61,10 +61,12 @@ def test_a_request_says_what_it_sends_and_what_it_wants() -> None:
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_what_may_go_better_the_next_time_is_tried_again(status: int) -> None:
     """Up to the job's retries; the answers of earlier tries are forgotten."""
+    log: list[str] = []
     with model_server(answering([status, status, 200])) as server:
-        assert b"this is 200\nsecond line" == answer(server.address, client(retries=2))
+        assert b"this is 200\nsecond line" == answer(server.address, client(retries=2), log=log)
 
     assert 3 == len(server.requests)
+    assert [f"Bad HTTP status received from algorithm: {status}, sent again in 0 s"] * 2 == log
 
 
 @pytest.mark.parametrize("status", [300, 400, 403, 404, 413, 415, 422])
@@ -180,6 +182,6 @@ def test_a_job_that_is_called_off_does_not_wait_for_the_next_try() -> None:
     server = ModelServer(refuse)
     try:
         with pytest.raises(CalledOff):
-            client(pause=3600.0).invoke(server.address, BODY, io.BytesIO(), called_off)
+            client(pause=3600.0).invoke(server.address, BODY, io.BytesIO(), called_off, print)
     finally:
         server.close()

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 from http_servers import Request, Response
-from transform_home import TransformHome
+from transform_home import IMAGE, TransformHome
 
 from contracts.jobs import JobStatus
+from tuner.engine.protocol import ContainerSpec
 from tuner.errors import EngineUnreachable
 
 
@@ -51,9 +52,12 @@ def test_stopping_discards_the_output(home: TransformHome, gate: Gate) -> None:
     assert ([], False) == (list(home.engine.containers({})), home.folder().scratch.exists())
 
 
-def test_a_job_that_was_killed_goes_on_where_it_was(home: TransformHome, gate: Gate) -> None:
-    """What was delivered is not sent again; the container that was left is replaced."""
+def test_a_job_that_was_let_go_goes_on_where_it_was(home: TransformHome, gate: Gate) -> None:
+    """What was delivered is not sent again; a container that was left behind is replaced."""
+    labels = next(iter(home.engine.containers({}))).labels
     home.restart()
+    spec = ContainerSpec(name="left", image=IMAGE, environment={}, labels=labels)
+    home.engine.create(spec)
     gate.opened.set()
 
     job = home.run()
@@ -63,7 +67,7 @@ def test_a_job_that_was_killed_goes_on_where_it_was(home: TransformHome, gate: G
     assert [] == list(home.engine.containers({}))
 
 
-def test_a_stop_is_heeded_though_the_process_that_was_told_was_killed(home: TransformHome, gate: Gate) -> None:
+def test_a_stop_is_heeded_though_the_process_that_was_told_has_gone(home: TransformHome, gate: Gate) -> None:
     """The next one discards what the last one delivered."""
     home.stop()
     home.restart()
