@@ -3,6 +3,7 @@
 import click
 
 from contracts.outcome import TRAINING_STOP_GRACE_SECONDS
+from tuner.channels.fetching import free
 from tuner.cli import words
 from tuner.cli.exit_codes import ExitCode
 from tuner.cli.machine import Invocation, Machine
@@ -17,11 +18,13 @@ from tuner.store.sqlite_store import Store
 @click.command()
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--now", "at_once", is_flag=True, help="Kill containers at once; do not let them save what they have.")
+@click.option("--cache", "with_cache", is_flag=True, help="Remove what was downloaded from S3, too.")
 @click.pass_obj
-def down(invocation: Invocation, *, yes: bool, at_once: bool) -> int:
+def down(invocation: Invocation, *, yes: bool, at_once: bool, with_cache: bool) -> int:
     """Stop all jobs of this home, then remove every container that carries its label.
 
-    Jobs end as with `stop`: their containers get SIGTERM and up to 120 s, with --now SIGKILL. Files of the home stay.
+    Jobs end as with `stop`: their containers get SIGTERM and up to 120 s, with --now SIGKILL. Files of the home stay,
+    but for the copies of data in S3 with --cache.
     Containers are removed also where the home's database is gone.
     """
     machine = invocation.machine()
@@ -30,6 +33,8 @@ def down(invocation: Invocation, *, yes: bool, at_once: bool) -> int:
         jobs = unfinished_jobs(store)
         if not jobs and not containers:
             click.echo(f"Nothing of {machine.profile.home} is running.")
+            if with_cache:
+                _free_cache(machine)
             return ExitCode.DONE
         click.echo(
             f"{machine.profile.home}: {words.count(len(jobs), 'unfinished job')}"
@@ -47,7 +52,14 @@ def down(invocation: Invocation, *, yes: bool, at_once: bool) -> int:
         machine.engine.remove_network(network.network_id)
     removed = f" {words.count(len(left_over), 'container')} that no job knew removed." if left_over else ""
     click.echo(f"Stopped {words.count(len(jobs), 'job')}.{removed} Nothing of this home is left on the engine.")
+    if with_cache:
+        _free_cache(machine)
     return ExitCode.DONE
+
+
+def _free_cache(machine: Machine) -> None:
+    freed = free(machine.profile.cache, ())  # no job is left that could use it
+    click.echo(f"Removed {words.size(freed)} that had been downloaded from S3.")
 
 
 def _store(machine: Machine) -> Store:

@@ -221,3 +221,16 @@ def test_down_with_nothing_to_do_says_so(run: Run) -> None:
 
     assert 0 == outcome.code
     assert "Nothing of " in outcome.out
+
+
+def test_down_removes_what_was_downloaded_when_it_is_told_to(run: Run, home: Path) -> None:
+    """And says how much room that gave; without the option nothing is touched."""
+    kept = home / "cache" / "objects" / "ab" / "cd"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(bytes(100_000))
+    run("down", "--yes")
+    before = kept.exists()
+    outcome = run("down", "--yes", "--cache")
+
+    assert (0, True, False) == (outcome.code, before, kept.exists())
+    assert "had been downloaded from S3" in outcome.out
