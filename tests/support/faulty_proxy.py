@@ -2,14 +2,23 @@
 
 import http.client
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 from urllib.parse import urlsplit
 
 _CHUNK_BYTES = 1 << 16
+
+
+#: Far beyond what any test takes on a loaded machine.
+_DEADLINE_SECONDS = 60.0
+
+
+def assert_set(event: threading.Event) -> None:
+    """Wait until it is set; what a server that says nothing does."""
+    assert event.wait(_DEADLINE_SECONDS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +36,8 @@ class Fault:
 
     `before` is called first. With `status` that is all the answer. `cut_after` so many bytes of the body the connection
     is closed. With `hold` no byte of the body follows until it is set. The body is `changed`, if it is said how.
-    `without_range` the server is asked for everything where a part was wanted.
+    `without_range` the server is asked for everything where a part was wanted. `headers` replace its own.
+    `query` is put behind the path.
     """
 
     before: Callable[[], None] | None = None
@@ -36,6 +46,8 @@ class Fault:
     hold: threading.Event | None = None
     changed: Callable[[bytes], bytes] | None = None
     without_range: bool = False
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class FaultyProxy:
@@ -111,15 +123,16 @@ class _Reply(BaseHTTPRequestHandler):
             headers = dict(self.headers)
             if fault.without_range:
                 headers.pop("Range", None)
-            connection.request(self.command, self.path, body, headers)
+            connection.request(self.command, self.path + fault.query, body, headers)
             with connection.getresponse() as response:
                 self._answer(response, fault)
 
     def _answer(self, response: http.client.HTTPResponse, fault: Fault) -> None:
         self.send_response(response.status)
-        for name, value in response.getheaders():
-            if name.lower() not in {"connection", "transfer-encoding", "date", "server"}:
-                self.send_header(name, value)
+        not_passed_on = {"connection", "transfer-encoding", "date", "server", *fault.headers}
+        passed_on = [(name, value) for name, value in response.getheaders() if name.lower() not in not_passed_on]
+        for name, value in [*passed_on, *fault.headers.items()]:
+            self.send_header(name, value)
         self.end_headers()
         if fault.hold is not None:
             fault.hold.wait()

@@ -6,7 +6,7 @@ It is moto's: real HTTP, real boto3 on the other side, objects in memory. Signat
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,10 +50,13 @@ class Bucket:
         return f"s3://{self.name}/{key}"
 
     def content(self) -> dict[str, bytes]:
-        """All objects, by key."""
+        """All objects, by key; one that is deleted in between is not there."""
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name)
-        keys = [entry["Key"] for page in pages for entry in page.get("Contents", ())]
-        return {key: self.client.get_object(Bucket=self.name, Key=key)["Body"].read() for key in keys}
+        found: dict[str, bytes] = {}
+        for key in [entry["Key"] for page in pages for entry in page.get("Contents", ())]:
+            with suppress(self.client.exceptions.NoSuchKey):
+                found[key] = self.client.get_object(Bucket=self.name, Key=key)["Body"].read()
+        return found
 
 
 @contextmanager

@@ -13,11 +13,15 @@ from tuner.channels.augmented_manifest import AugmentedManifest
 from tuner.channels.in_s3 import has_objects_in_s3, objects_in_s3
 from tuner.channels.objects import list_objects
 from tuner.channels.pieces import FilePiece, ObjectPiece, Piece, as_record
+from tuner.channels.read_ahead import read_ahead
 from tuner.s3.addresses import S3Address, S3Object, is_s3
 from tuner.s3.storage import Storage
 
 _Item = TypeVar("_Item")
 _Source = Path | S3Object | S3Address
+
+#: Objects of S3 up to this size are read ahead, and so in memory: sixteen of them at most.
+_SMALL_BYTES = 1 << 20
 
 
 class Epochs:
@@ -54,12 +58,16 @@ class Epochs:
         Raises ChannelError where a manifest does not say what it has to or an object is too long for a record, OSError
         where a file cannot be read, S3Error where an object cannot, CalledOff.
         """
-        for value in self._values(epoch):
-            piece = value if isinstance(value, bytes) else self._piece(value)
-            if self._channel.record_wrapper is RecordWrapper.RECORD_IO:
-                yield from as_record(piece)
-            else:
-                yield piece
+        values = self._values(epoch)
+        for pieces in read_ahead(values, self._prepared, is_far=_is_far, called_off=self._called_off):
+            yield from pieces
+
+    def _prepared(self, value: bytes | _Source) -> list[Piece]:
+        """What one value is given as. A small object is in memory by then, a large one is read when its turn comes."""
+        piece = value if isinstance(value, bytes) else self._piece(value)
+        if isinstance(piece, ObjectPiece) and not piece.is_gzip and piece.found.size <= _SMALL_BYTES:
+            piece = b"".join(piece.chunks())
+        return [*as_record(piece)] if self._channel.record_wrapper is RecordWrapper.RECORD_IO else [piece]
 
     def _piece(self, source: _Source) -> FilePiece | ObjectPiece:
         is_gzip = self._channel.compression is Compression.GZIP
@@ -91,6 +99,10 @@ class Epochs:
         with scratch.open("wb") as file:
             file.writelines(self._storage.read(self._storage.look_up(address), called_off=self._called_off))
         return AugmentedManifest(scratch, names, address)
+
+
+def _is_far(value: bytes | _Source) -> bool:
+    return isinstance(value, S3Object | S3Address)
 
 
 def _in_order(items: Sequence[_Item], seed: int | None, epoch: int) -> Sequence[_Item]:

@@ -36,7 +36,7 @@ def fetch(
     except (S3Error, ChannelError) as error:
         raise ChannelError(f"channel {channel.name!r}: {error}") from error
     except OSError as error:
-        raise ChannelError(f"channel {channel.name!r}: {error.filename or cache}: {error.strerror}") from error
+        raise ChannelError(f"channel {channel.name!r}: {error.filename or cache}: {error.strerror or error}") from error
     return replace(channel, uri=f"file://{quote(str(folder))}", source_type=SourceType.PREFIX)
 
 
@@ -50,4 +50,4 @@ def free(cache: Path, in_use: Collection[Channel]) -> int:
     except S3Error as error:
         raise ChannelError(str(error)) from error
     except OSError as error:
-        raise ChannelError(f"{error.filename or cache}: {error.strerror}") from error
+        raise ChannelError(f"{error.filename or cache}: {error.strerror or error}") from error

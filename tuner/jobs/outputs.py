@@ -40,7 +40,7 @@ def pack(
             if archive(folders, target)
         }
         if spec.output_uri is not None:
-            files = artifacts if spec.compress else _uncompressed({"model": models, "output/data": outputs})
+            files = artifacts if spec.compress else _uncompressed({"model": models, "data": outputs})
             _deliver(files, spec, folder, progress, called_off)
         return _warnings({"/opt/ml/model": models, "/opt/ml/output/data": outputs})
 

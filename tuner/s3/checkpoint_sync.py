@@ -77,9 +77,10 @@ class CheckpointSync:
 
     def start(self) -> None:
         """Keep S3 in step from now on, in a thread."""
-        self._called_off.clear()
-        self._enough.clear()
-        self._thread = threading.Thread(target=self._run, name="checkpoints to S3", daemon=True)
+        # Its own events: one that is called off and hangs in a request must not go on with the next.
+        self._enough, self._called_off = threading.Event(), threading.Event()
+        arguments = (self._enough, self._called_off)
+        self._thread = threading.Thread(target=self._run, args=arguments, name="checkpoints to S3", daemon=True)
         self._thread.start()
 
     def finish(self) -> None:
@@ -87,13 +88,14 @@ class CheckpointSync:
 
         Raises S3Error, OSError, and CalledOff where `close` is called meanwhile.
         """
+        thread, self._thread = self._thread, None
         self._enough.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
-        self._called_off.clear()
+        if thread is None:
+            self._called_off = threading.Event()  # that of an earlier close is not meant
+        else:
+            thread.join()
         now = files_of(self._folder)
-        self._bring_in_step(now, whole=now)
+        self._bring_in_step(now, whole=now, called_off=self._called_off)
         self.problem = None
 
     def close(self) -> None:
@@ -108,14 +110,14 @@ class CheckpointSync:
     def _address(self) -> S3Address:
         return S3Address.parse(self._uri).below("")
 
-    def _run(self) -> None:
+    def _run(self, enough: threading.Event, called_off: threading.Event) -> None:
         before: Mapping[str, Identity] = {}
-        while not self._enough.wait(self._look_seconds):
+        while not enough.wait(self._look_seconds):
             try:
                 now = files_of(self._folder)
                 whole = {place for place, identity in now.items() if before.get(place) == identity}
                 before = now
-                self._bring_in_step(now, whole)
+                self._bring_in_step(now, whole, called_off)
                 self.problem = None
             except CalledOff:
                 return
@@ -123,7 +125,7 @@ class CheckpointSync:
                 self._storage = None  # whoever logs in again changes the credentials
                 self.problem = f"the checkpoints in {self._folder} are not in step with {self._uri}: {error}"
 
-    def _bring_in_step(self, now: Mapping[str, Identity], whole: Collection[str]) -> None:
+    def _bring_in_step(self, now: Mapping[str, Identity], whole: Collection[str], called_off: threading.Event) -> None:
         kept = self._memory.kept
         changed = [place for place in whole if kept.get(place) != now[place]]
         deleted = [place for place in kept if place not in now]
@@ -134,7 +136,7 @@ class CheckpointSync:
         tasks: list[Task] = [partial(self._upload, storage, place, now[place]) for place in changed]
         tasks += [partial(self._delete, storage, place) for place in deleted]
         try:
-            run_parallel(tasks, threads=THREADS, called_off=self._called_off, tick=lambda: None)
+            run_parallel(tasks, threads=THREADS, called_off=called_off, tick=lambda: None)
         finally:
             self._memory.write()
 

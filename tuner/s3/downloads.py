@@ -151,7 +151,7 @@ class _UnfinishedFile:
         path = self._one.unfinished
         try:
             with path.open("rb") as file:
-                verify(storage, self._one.wanted, file)
+                verify(storage, self._one.wanted, file, came_in_parts=self._one.wanted.size > PART_BYTES)
         except Damaged:
             self._notes.unlink(missing_ok=True)
             path.unlink()

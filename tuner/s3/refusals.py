@@ -35,6 +35,8 @@ _BY_CODE: Mapping[str, str] = {
     "InvalidObjectState": "is archived, in a storage class that has to be restored before it can be read",
 }
 _SERVER_ERROR = 500
+#: Trouble that is no error of whoever asked, though its status says so.
+_PASSING = {"RequestTimeout", "SlowDown"}
 
 
 @contextmanager
@@ -53,7 +55,8 @@ def is_passing(error: Exception) -> bool:
     from botocore import exceptions  # noqa: PLC0415 - boto3 takes half a second to import
 
     if isinstance(error, exceptions.ClientError):
-        return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) >= _SERVER_ERROR
+        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        return status >= _SERVER_ERROR or error.response.get("Error", {}).get("Code") in _PASSING
     broken = (
         exceptions.HTTPClientError,
         exceptions.ConnectionError,

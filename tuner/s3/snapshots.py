@@ -23,6 +23,8 @@ from tuner.s3.storage import Storage
 #: Images do not all run as root, so everybody may look.
 _FOLDER_MODE = 0o755
 
+_GIGABYTE = 10**9
+
 
 class SnapshotCache:
     """The snapshots below `root`. Threads and processes may use it at the same time."""
@@ -110,7 +112,7 @@ class SnapshotCache:
         free = shutil.disk_usage(self._root).free
         if needed - there > free:
             raise S3Error(
-                f"the data needs {_gigabytes(needed - there)} of space and {self._root} has {_gigabytes(free)}:"
+                f"the data needs {_readable(needed - there)} of space and {self._root} has {_readable(free)}:"
                 " make room, put the home on a larger disk, or use Pipe mode, which keeps nothing"
             )
 
@@ -156,5 +158,5 @@ def _files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
-def _gigabytes(count: int) -> str:
-    return f"{count / 1e9:,.1f} GB"
+def _readable(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB" if count < _GIGABYTE else f"{count / 1e9:,.1f} GB"

@@ -1,8 +1,8 @@
 """Whether a copy of an object is what S3 has, beyond its length and its version.
 
 The ETag of an object that was put in one request is the MD5 of its content, unless a KMS key or a customer's key
-encrypts it. Of an object that was put in parts S3 may keep a checksum of the whole; boto3 asks for one when it uploads.
-A checksum of checksums, part by part, says nothing without the parts' lengths and is left alone.
+encrypts it. Of an object that was put in parts S3 may keep a checksum of the whole, and says so. A checksum of the
+checksums of its parts says nothing without the lengths of those, and is left alone.
 Source: user guide of Amazon S3, "Checking object integrity".
 """
 
@@ -22,21 +22,22 @@ _MD5 = re.compile("[0-9a-f]{32}")
 _CHUNK_BYTES = 1 << 20
 
 
-def verify(storage: Storage, wanted: S3Object, file: BufferedReader) -> None:
+def verify(storage: Storage, wanted: S3Object, file: BufferedReader, *, came_in_parts: bool) -> None:
     """Raise Damaged where the bytes of `file` are not those of `wanted`, as far as S3 says enough to tell.
 
-    S3Error where it does not answer.
+    Where it came in one answer, boto3 has compared the checksum of the whole. S3Error where S3 does not answer.
     """
     file.seek(0)
     if _MD5.fullmatch(wanted.etag):
         if hashlib.file_digest(file, "md5").hexdigest() != wanted.etag and not _is_encrypted(storage, wanted):
             raise _damaged(wanted)
         return
+    facts = _facts(storage, wanted) if came_in_parts else {}
+    if facts.get("ChecksumType") != "FULL_OBJECT":  # one of checksums, or none
+        return
     for member, checksum in _CHECKSUMS.items():
-        if (expected := _facts(storage, wanted).get(member)) is not None and "-" not in expected:
-            if checksum(file) != expected:
-                raise _damaged(wanted)
-            return
+        if member in facts and checksum(file) != facts[member]:
+            raise _damaged(wanted)
 
 
 def _damaged(wanted: S3Object) -> Damaged:

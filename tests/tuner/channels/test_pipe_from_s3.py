@@ -172,16 +172,33 @@ def test_an_object_that_is_changed_in_the_middle_is_a_problem_and_no_end_of_the_
     reader.close()
 
 
-def test_a_stream_is_called_off_while_s3_says_nothing(
-    bucket: Bucket, proxy: FaultyProxy, tmp_path: Path, feed: Callable[[Channel], ChannelFeeds]
+def test_a_stream_is_called_off_while_its_reader_waits(
+    bucket: Bucket, tmp_path: Path, feed: Callable[[Channel], ChannelFeeds]
 ) -> None:
-    """Closing waits no longer than for any other."""
+    """In the middle of an object; no thread stays behind."""
     bucket.put({"d/a": LONG})
     feeds = feed(pipe(bucket.uri("d")))
     reader = FifoReader(OptMlLayout(tmp_path).channel_fifo("train", 0))
     reader.wait_until_fed()
     feeds.close()
     reader.read_all()
+    reader.close()
+
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("feed of")]
+
+
+def test_a_stream_is_called_off_while_s3_says_nothing(
+    bucket: Bucket, proxy: FaultyProxy, tmp_path: Path, feed: Callable[[Channel], ChannelFeeds]
+) -> None:
+    """Of small objects at once; a thread that waits for a large one ends with its connection."""
+    bucket.put({"d/a": b"small"})
+    held = threading.Event()
+    proxy.always(Fault(hold=held))
+    feeds = feed(pipe(bucket.uri("d")))
+    reader = FifoReader(OptMlLayout(tmp_path).channel_fifo("train", 0))
+    wait_for(lambda: proxy.asked_for("/d/a") != [], "the request")
+    feeds.close()
+    held.set()
     reader.close()
 
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("feed of")]
@@ -202,8 +219,33 @@ def test_an_object_that_is_deleted_before_its_turn_is_told(bucket: Bucket, strea
     bucket.put({"d/a": b"1"})
     epochs = Epochs(pipe(bucket.uri("d")), scratch=tmp_path / "m", called_off=threading.Event())
     bucket.delete("d/a")
-    (piece,) = epochs.pieces(0)
-    assert not isinstance(piece, bytes)
 
     with pytest.raises(S3Error, match="there is no such object"):
-        list(piece.chunks())
+        list(epochs.pieces(0))
+
+
+def test_objects_are_asked_for_ahead_and_given_in_order(bucket: Bucket, proxy: FaultyProxy, stream: Stream) -> None:
+    """The first one comes late: by then S3 has been asked for the next ones, and not for all."""
+    bucket.put({f"d/{number:02}": b"%d" % number for number in range(40)})
+    asked: list[int] = []
+
+    def hold() -> None:
+        wait_for(lambda: len(proxy.asked_for("/d/16")) == 1, "the one that is farthest ahead")
+        asked.append(len([one for one in proxy.requests if "/d/" in one.path and "list-type" not in one.path]))
+
+    proxy.first(Fault(before=hold), path="/d/00")
+
+    assert [b"%d" % number for number in range(40)] == stream(pipe(bucket.uri("d/")))
+    assert [17] == asked
+
+
+def test_an_error_waits_for_its_turn(bucket: Bucket, tmp_path: Path) -> None:
+    """What comes before it is given first."""
+    bucket.put({f"d/{letter}": letter.encode() for letter in "abcd"})
+    epochs = Epochs(pipe(bucket.uri("d")), scratch=tmp_path / "m", called_off=threading.Event())
+    bucket.delete("d/c")
+    pieces = epochs.pieces(0)
+
+    assert [b"a", b"b"] == [next(pieces), next(pieces)]
+    with pytest.raises(S3Error, match="/d/c: there is no such object"):
+        next(pieces)

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from faulty_proxy import Fault, FaultyProxy
+from faulty_proxy import Fault, FaultyProxy, assert_set
 from fifo_readers import wait_for
 from markdown_pages import ROOT
 from s3_server import Bucket
 
 from tuner.s3.checkpoint_sync import CheckpointSync
-from tuner.s3.errors import S3Error
+from tuner.s3.errors import CalledOff, S3Error
 
 Sync = Callable[[], CheckpointSync]
 
@@ -201,6 +201,31 @@ def test_keys_that_lead_out_of_the_folder_are_refused(
     with pytest.raises(S3Error, match="no place below its folder"):
         sync().restore(called_off)
     assert not (tmp_path / "x").exists()
+
+
+def test_the_last_pass_is_called_off_by_closing(folder: Path, sync: Sync, bucket: Bucket, proxy: FaultyProxy) -> None:
+    """Also where S3 says nothing: a process that is to end does not wait for it."""
+    one = sync()
+    (folder / "a").write_bytes(b"1")
+    held = threading.Event()
+    proxy.always(Fault(before=lambda: assert_set(held), status=500), method="PUT")
+    ended: list[type[Exception]] = []
+
+    def finish() -> None:
+        try:
+            one.finish()
+        except CalledOff as error:
+            ended.append(type(error))
+
+    thread = threading.Thread(target=finish)
+    thread.start()
+    wait_for(lambda: proxy.asked_for("/ckpt/a", "PUT") != [], "the request")
+    one.close()
+    thread.join(20)
+    held.set()
+
+    assert [CalledOff] == ended
+    assert {} == bucket.content()
 
 
 def test_it_can_be_closed_and_started_again(folder: Path, sync: Sync, bucket: Bucket) -> None:

@@ -14,7 +14,7 @@ from fifo_readers import wait_for
 from markdown_pages import ROOT
 from s3_server import Bucket
 
-from tuner.s3.addresses import S3Address, layout
+from tuner.s3.addresses import S3Address, S3Object, layout
 from tuner.s3.downloads import PART_BYTES
 from tuner.s3.errors import CalledOff, S3Error
 from tuner.s3.snapshots import SnapshotCache
@@ -216,6 +216,15 @@ def test_several_that_want_the_same_at_once_download_it_once(place: Place) -> No
     assert 4 == len(folders)
     assert 5 + len(SMALL) == len(place.gets())
     assert {"large": LARGE, **SMALL} == content(folders[0])
+
+
+def test_data_that_does_not_fit_is_refused_before_anything_is_downloaded(place: Place) -> None:
+    """It says what would."""
+    too_large = S3Object(bucket=place.bucket.name, key="a", size=10**18, etag="e")
+
+    with pytest.raises(S3Error, match=r"needs 1,000,000,000\.0 GB of space and .*cache has .*use Pipe mode"):
+        place.cache.snapshot(Storage.connect(), {"a": too_large}, progress=nobody, called_off=place.called_off)
+    assert [] == place.gets()
 
 
 def test_freeing_leaves_what_is_in_use_and_objects_that_it_shares(place: Place) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from faulty_proxy import Fault, FaultyProxy
+from faulty_proxy import Fault, FaultyProxy, assert_set
 from fifo_readers import wait_for
 from s3_server import Bucket
 
@@ -17,11 +17,6 @@ from tuner.s3.uploads import upload_files
 LARGE = os.urandom((64 << 20) + 7)
 
 Up = Callable[..., None]
-
-
-def assert_set(event: threading.Event) -> None:
-    """Wait until it is set."""
-    assert event.wait(60)
 
 
 @pytest.fixture
