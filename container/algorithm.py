@@ -7,7 +7,7 @@ the reference image.
 """
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -72,15 +72,23 @@ class ClassProbabilities:
     classes: Sequence[str]
 
 
+#: Rows of an answer, one a prediction.
+Predictions = npt.NDArray[Any] | ClassProbabilities
+
+
 @runtime_checkable
 class Predictor(Protocol):
     """A model that is loaded. Fitted estimators of scikit-learn are predictors as they are."""
 
-    def predict(self, instances: Instances, /) -> npt.NDArray[Any] | ClassProbabilities:
+    def predict(self, instances: Instances, /) -> Predictions | Iterator[Predictions]:
         """Predictions, one a row, in the order of `instances`.
 
-        Always called by the same thread of a process, the one that loaded the model. Raise InvalidPayload for instances
-        that the model does not take: the caller is answered 400; any other exception is answered 500.
+        A generator may ``yield`` them in pieces, which the caller gets as they come: each piece is the next rows.
+
+        Always called by the same thread of a process, the one that loaded the model; between two pieces of one answer
+        that thread may work at others. Raise InvalidPayload for instances that the model does not take: the caller is
+        answered 400; any other exception is answered 500. After the first piece nothing can be answered any more: then
+        the connection is closed before the answer's end.
         """
 
 
@@ -115,6 +123,14 @@ def load_servable(name: str) -> Servable:
     if not isinstance(found, Servable):
         raise InvalidServingRequest(f"{ALGORITHM_VARIABLE}={name!r} cannot be served: it lacks load")
     return found
+
+
+def load_predictor(name: str, folder: Path) -> Predictor:
+    """The model in `folder`, as the algorithm that `name` names loads it; raises what `load_servable` and it raise."""
+    predictor = load_servable(name).load(folder)
+    if not isinstance(predictor, Predictor):
+        raise InvalidServingRequest(f"{name}: what load returned has no predict")
+    return predictor
 
 
 def _find(name: str) -> object:

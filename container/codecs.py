@@ -13,13 +13,13 @@ import csv
 import io
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
-from container.algorithm import ClassProbabilities, Instances
+from container.algorithm import ClassProbabilities, Instances, Predictions
 from container.errors import InvalidPayload
 from container.images import decode_image
 from contracts.serving import ANY_IMAGE, CSV, JPEG, JSON, JSON_LINES, NPY, PNG, MediaType
@@ -48,9 +48,33 @@ def decode(body: bytes, media_type: MediaType) -> Instances:
     return instances
 
 
-def encode(predictions: npt.NDArray[Any] | ClassProbabilities, media_type: str) -> bytes:
+def encode(predictions: Predictions, media_type: str) -> bytes:
     """The body of an answer; `media_type` is one of `WRITTEN`."""
-    return _WRITERS[media_type](predictions)
+    if media_type == NPY:
+        return _npy(predictions)
+    opening, _, ending = _JOINTS[media_type]
+    return (opening + _ROWS[media_type](predictions) + ending).encode()
+
+
+def encode_pieces(pieces: Iterator[Predictions], media_type: str) -> Iterator[bytes]:
+    """The body of an answer that comes in `pieces` of rows, piece by piece; `media_type` is one of `WRITTEN`.
+
+    Together they are what `encode` makes of all rows. NPY says at its beginning how many rows there are, so there it is
+    one piece, at the end.
+    """
+    if media_type == NPY:
+        arrays = [_values(piece) for piece in pieces]
+        yield encode(np.concatenate(arrays) if arrays else np.empty(0), media_type)
+        return
+    opening, between, ending = _JOINTS[media_type]
+    joint = opening
+    for piece in pieces:
+        if len(_values(piece)):
+            yield (joint + _ROWS[media_type](piece)).encode()
+            joint = between
+            opening = ""
+    if opening + ending:
+        yield (opening + ending).encode()
 
 
 def _text(body: bytes, media_type: MediaType) -> str:
@@ -166,7 +190,7 @@ def _read_image(body: bytes, _: MediaType) -> Instances:
     return decode_image(body)[np.newaxis]
 
 
-def _rows(predictions: npt.NDArray[Any] | ClassProbabilities) -> list[Any]:
+def _rows(predictions: Predictions) -> list[Any]:
     """A JSON value for each prediction. JSON has no NaN and no infinity: they become null."""
     if isinstance(predictions, ClassProbabilities):
         return [
@@ -185,29 +209,29 @@ def _by_class(predictions: ClassProbabilities, row: npt.NDArray[Any]) -> Mapping
     return dict(zip(predictions.classes, numbers, strict=True))
 
 
-def _write_json(predictions: npt.NDArray[Any] | ClassProbabilities) -> bytes:
-    return json.dumps({"predictions": _rows(predictions)}).encode()
+def _json_rows(predictions: Predictions) -> str:
+    return json.dumps(_rows(predictions))[1:-1]  # without the brackets of the list
 
 
-def _write_json_lines(predictions: npt.NDArray[Any] | ClassProbabilities) -> bytes:
-    return "\n".join(json.dumps(row) for row in _rows(predictions)).encode()
+def _json_lines(predictions: Predictions) -> str:
+    return "\n".join(json.dumps(row) for row in _rows(predictions))
 
 
-def _values(predictions: npt.NDArray[Any] | ClassProbabilities) -> npt.NDArray[Any]:
+def _values(predictions: Predictions) -> npt.NDArray[Any]:
     return predictions.values if isinstance(predictions, ClassProbabilities) else np.atleast_1d(predictions)
 
 
-def _write_csv(predictions: npt.NDArray[Any] | ClassProbabilities) -> bytes:
+def _csv_rows(predictions: Predictions) -> str:
     values = _values(predictions)
     rows = values.reshape(len(values), -1).tolist()
     if values.dtype.kind in _NUMBERS:  # nothing to be quoted
-        return "\n".join([",".join(map(str, row)) for row in rows]).encode()
+        return "\n".join([",".join(map(str, row)) for row in rows])
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().removesuffix("\n").encode()
+    return text.getvalue().removesuffix("\n")
 
 
-def _write_npy(predictions: npt.NDArray[Any] | ClassProbabilities) -> bytes:
+def _npy(predictions: Predictions) -> bytes:
     stream = io.BytesIO()
     np.save(stream, _values(predictions), allow_pickle=False)
     return stream.getvalue()
@@ -222,13 +246,14 @@ _READERS: Mapping[str, Callable[[bytes, MediaType], Instances]] = {
     JPEG: _read_image,
     ANY_IMAGE: _read_image,
 }
-_WRITERS: Mapping[str, Callable[[npt.NDArray[Any] | ClassProbabilities], bytes]] = {
-    JSON: _write_json,
-    JSON_LINES: _write_json_lines,
-    CSV: _write_csv,
-    NPY: _write_npy,
+#: Of each text: how the rows of an answer are written, and what stands before, between and after them.
+_ROWS: Mapping[str, Callable[[Predictions], str]] = {
+    JSON: _json_rows,
+    JSON_LINES: _json_lines,
+    CSV: _csv_rows,
 }
+_JOINTS = {JSON: ('{"predictions": [', ", ", "]}"), JSON_LINES: ("", "\n", ""), CSV: ("", "\n", "")}
 
 #: Media types that `decode` reads and `encode` writes; of those written the first is the default.
 READ: Sequence[str] = tuple(_READERS)
-WRITTEN: Sequence[str] = tuple(_WRITERS)
+WRITTEN: Sequence[str] = (*_ROWS, NPY)

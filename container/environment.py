@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from contracts.channels import Channel, parse_input_data_config
+from container.errors import InvalidTrainingInput
+from contracts.channels import Channel, InputMode, parse_input_data_config
 from contracts.errors import InvalidConfigFile
 from contracts.hyperparameters import parse_hyperparameters_file
 from contracts.paths import OptMlLayout
@@ -47,6 +48,27 @@ class TrainingEnvironment:
     def channel_folder(self, name: str) -> Path:
         """The folder with the files of the channel called `name`."""
         return self.layout.channel(name)
+
+    def files(self, channel: str, pattern: str = "*") -> list[Path]:
+        """The files of `channel`, at any depth, whose name fits `pattern`, in order, without empty and hidden ones.
+
+        Raises InvalidTrainingInput where the job has no such channel, feeds it through a pipe, or has no such file.
+        """
+        if channel not in self.channels:
+            found = ", ".join(self.channels) or "none"
+            raise InvalidTrainingInput(f"the job needs a channel called {channel}; it has: {found}")
+        if self.channels[channel].input_mode is InputMode.PIPE:
+            raise InvalidTrainingInput(
+                f"channel {channel}: input mode Pipe is not read by this algorithm; use File or FastFile"
+            )
+        found_files = sorted(
+            path
+            for path in self.channel_folder(channel).rglob(pattern)
+            if path.is_file() and path.stat().st_size and not path.name.startswith(".")
+        )
+        if not found_files:
+            raise InvalidTrainingInput(f"channel {channel} has no file {pattern} that holds anything")
+        return found_files
 
 
 def layout_from(variables: Mapping[str, str]) -> OptMlLayout:

@@ -1,10 +1,15 @@
-"""``serve``: the model in ``/opt/ml/model`` behind HTTP, in gunicorn workers that each hold the model.
+"""``serve``: the model in ``/opt/ml/model`` behind HTTP, in gunicorn workers that each hold the model; or many models.
 
-One worker for each processor, computing with one thread; where there are GPUs, one worker for each of them. The model
-is loaded after the fork. If that fails, for whatever reason, the reason goes to stderr and the process ends with code
-1: workers that never serve are not started again and again. docs/adr/0011 tells why it is built like this.
+For one model: one worker for each processor, computing with one thread; where there are GPUs, one worker for each of
+them. The model is loaded after the fork. If that fails, for whatever reason, the reason goes to stderr and the process
+ends with code 1: workers that never serve are not started again and again. docs/adr/0011 tells why it is built so.
+
+For many models: one worker, which holds none of them; each is loaded, when the platform asks for it, in a process of
+its own. docs/adr/0017 tells why.
 """
 
+import itertools
+import mmap
 import os
 import resource
 import signal
@@ -21,14 +26,18 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
 
 from container import codecs
-from container.algorithm import ALGORITHM_VARIABLE, REFERENCE_ALGORITHM, Predictor, load_servable
+from container.algorithm import ALGORITHM_VARIABLE, REFERENCE_ALGORITHM, load_predictor
 from container.app import create_app
 from container.cpus import THREADS_VARIABLE, available_cpus
 from container.environment import layout_from
 from container.errors import ContainerError, InvalidServingRequest
+from container.model_process import ModelProcess, ModelProgram
 from container.model_thread import ModelThread
+from container.models import Models
+from container.multi_model_app import create_multi_model_app
 from container.worker import ModelWorker
 from contracts.errors import ContractError
+from contracts.multi_model import ModelEntry, is_multi_model
 from contracts.serving import (
     DEFAULT_PORT,
     JSON,
@@ -49,6 +58,8 @@ EXIT_FAILURE = 1
 
 #: Threads of a worker that read and write requests around the one that predicts.
 THREADS = 8
+#: The same where there are many models: some are being loaded, some are slow, and the others are asked all the same.
+MULTI_MODEL_THREADS = 64
 #: Seconds that requests get to finish after SIGTERM; the platform sends SIGKILL after 30.
 GRACE_SECONDS = 25
 #: Seconds that an idle connection is kept: longer than the front ends that keep theirs for 60.
@@ -56,6 +67,7 @@ KEEP_ALIVE_SECONDS = 75
 MOST_CONNECTIONS = 4000
 
 _MEBIBYTE = 1024 * 1024
+_MOST_WORKERS = 1000
 _FILES_BESIDE_CONNECTIONS = 100
 
 
@@ -71,6 +83,7 @@ class ServingSettings:
     """Ids for `GPUS_VARIABLE`, one a worker in turn; empty on a machine without."""
     most_body_bytes: int | None
     default_accept: str
+    is_multi_model: bool = False
 
     @property
     def execution_parameters(self) -> ExecutionParameters:
@@ -87,14 +100,19 @@ def read_settings(variables: Mapping[str, str], *, cpus: int, gpus: Sequence[str
     if accept not in codecs.WRITTEN:
         raise InvalidServingRequest(f"{ACCEPT_VARIABLE}={accept!r} is not one of {', '.join(codecs.WRITTEN)}")
     megabytes = _number(variables, PAYLOAD_LIMIT_VARIABLE, PAYLOAD_LIMIT_BYTES // _MEBIBYTE, 0, 1 << 20)
+    has_many = is_multi_model(variables)
+    workers = _number(variables, WORKERS_VARIABLE, 1 if has_many else len(gpus) or cpus, 1, _MOST_WORKERS)
+    if has_many and workers > 1:
+        raise InvalidServingRequest(f"{WORKERS_VARIABLE}={workers}: where there are many models, each has one process")
     return ServingSettings(
         algorithm=variables.get(ALGORITHM_VARIABLE, REFERENCE_ALGORITHM),
         model=layout_from(variables).model,
         port=_number(variables, PORT_VARIABLE, DEFAULT_PORT, 1, 65535),
-        workers=_number(variables, WORKERS_VARIABLE, len(gpus) or cpus, 1, 1000),
+        workers=workers,
         gpus=gpus,
         most_body_bytes=megabytes * _MEBIBYTE or None,
         default_accept=accept,
+        is_multi_model=has_many,
     )
 
 
@@ -130,9 +148,11 @@ def serve(variables: MutableMapping[str, str]) -> int:
     except ContainerError as error:
         print(error, file=sys.stderr)
         return EXIT_FAILURE
-    variables.setdefault(THREADS_VARIABLE, str(max(1, cpus // settings.workers)))
+    # Of many models several compute at once: with a thread for each processor they would wait for each other.
+    variables.setdefault(THREADS_VARIABLE, "1" if settings.is_multi_model else str(max(1, cpus // settings.workers)))
     print(
-        f"serving {settings.algorithm} on port {settings.port}: {settings.workers} workers, "
+        f"serving {settings.algorithm} on port {settings.port}: "
+        f"{'many models' if settings.is_multi_model else f'{settings.workers} workers'}, "
         f"GPUs: {', '.join(settings.gpus) or 'none'}, {variables[THREADS_VARIABLE]} threads to compute"
     )
     try:
@@ -147,6 +167,10 @@ class ModelServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no t
 
     def __init__(self, settings: ServingSettings) -> None:
         self._settings = settings
+        self._models: Models | None = None
+        #: A byte for each worker, shared by all processes: whether its model is loaded.
+        self.loaded = mmap.mmap(-1, _MOST_WORKERS + 1)
+        self._gpus = itertools.cycle(settings.gpus or ("",))
         super().__init__()
 
     @property
@@ -161,7 +185,7 @@ class ModelServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no t
             "bind": f"0.0.0.0:{self._settings.port}",
             "workers": self._settings.workers,
             "worker_class": ModelWorker,
-            "threads": THREADS,
+            "threads": MULTI_MODEL_THREADS if self._settings.is_multi_model else THREADS,
             "worker_connections": min(MOST_CONNECTIONS, _raise_file_limit() - _FILES_BESIDE_CONNECTIONS),
             "worker_tmp_dir": shared_memory if os.access(shared_memory, os.W_OK) else None,
             "keepalive": KEEP_ALIVE_SECONDS,
@@ -177,8 +201,13 @@ class ModelServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no t
             self.cfg.set(name, value)
 
     def application_of(self, worker: ModelWorker) -> Flask:
-        """The application of a new worker, which begins to load its model."""
-        model = ModelThread(self._load_model, _end_for_want_of_a_model)
+        """The application of a new worker, which begins to load its model, where there is only one."""
+        if self._settings.is_multi_model:
+            self._models = Models(self._start_model)
+            worker.tell_loaded()
+            return create_multi_model_app(self._models, max_body_bytes=self.most_body_bytes)
+        algorithm, folder = self._settings.algorithm, self._settings.model
+        model = ModelThread(lambda: load_predictor(algorithm, folder), _end_for_want_of_a_model)
         model.start(on_loaded=worker.tell_loaded)
         return create_app(
             model,
@@ -188,11 +217,21 @@ class ModelServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no t
             execution_parameters=self._settings.execution_parameters,
         )
 
-    def _load_model(self) -> Predictor:
-        predictor = load_servable(self._settings.algorithm).load(self._settings.model)
-        if not isinstance(predictor, Predictor):
-            raise InvalidServingRequest(f"{self._settings.algorithm}: what load returned has no predict")
-        return predictor
+    def end(self) -> None:
+        """Called by a worker that is about to end: of many models each has a process."""
+        if self._models is not None:
+            self._models.end()
+
+    def _start_model(self, entry: ModelEntry) -> ModelProcess:
+        environment = dict(os.environ)
+        if self._settings.gpus:
+            environment[GPUS_VARIABLE] = next(self._gpus)
+        program = ModelProgram(
+            algorithm=self._settings.algorithm,
+            default_accept=self._settings.default_accept,
+            environment=environment,
+        )
+        return ModelProcess(program, entry)
 
     def _choose_gpu(self, arbiter: Arbiter, worker: ModelWorker) -> None:
         taken = {other.slot for other in arbiter.WORKERS.values()}
@@ -201,7 +240,7 @@ class ModelServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no t
     def _enter_worker(self, _: Arbiter, worker: ModelWorker) -> None:
         # Until the worker has its own, SIGTERM would go to a copy of its parent's queue, and be lost there.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        if self._settings.gpus:
+        if self._settings.gpus and not self._settings.is_multi_model:
             os.environ[GPUS_VARIABLE] = self._settings.gpus[worker.slot % len(self._settings.gpus)]
 
 
@@ -231,3 +270,4 @@ def _end_with_a_worker_that_never_served(arbiter: Arbiter, worker: Any) -> None:
     """
     if not worker.is_loaded and arbiter.LISTENERS:
         raise HaltServer("a worker ended before its model was loaded", EXIT_FAILURE)
+    worker.app.loaded[worker.slot] = 0

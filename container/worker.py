@@ -2,15 +2,14 @@
 
 gunicorn's threaded worker gives each new connection to a thread, which then waits for the client; so a few dozen slow
 clients keep everybody out, ``/ping`` included. Here the worker's event loop gathers each request, and a thread gets it
-when it is whole. There are two pools of threads: one for POST, where a request may wait for the model, and one for all
-else, so that ``/ping`` is answered while every thread of the other one waits.
+when it is whole. There are two pools of threads: one for GET, where nothing waits for a model, and one for all else,
+so that ``/ping`` is answered while every thread of the other one waits.
 
 It stands on parts of gunicorn that are not its documented face (`enqueue_req`, `murder_pending`, `nr_conns`); the lock
 files pin the release that the tests ran with.
 """
 
 import contextlib
-import mmap
 import os
 import socket
 import struct
@@ -37,18 +36,19 @@ TURN_BYTES = 1024 * 1024
 MOST_GATHERED_BYTES = 512 * 1024 * 1024
 
 _STATUS_THREADS = 2
-_PREDICTING = b"POST "
+_ASKING_FOR_STATUS = b"GET "
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 class ModelWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
-    """See the module's docstring. `app` is the `container.serve.ModelServer`."""
+    """See the module's docstring. `app` is the `container.serve.ModelServer`, `slot` this worker's number."""
+
+    slot = 0
 
     def __init__(self, *arguments: Any) -> None:
         """Still in the parent process."""
         super().__init__(*arguments)
-        self._loaded = mmap.mmap(-1, 1)  # the one byte that parent and child share
         self._gathering: dict[TConn, Gathering] = {}  # the oldest first, as is the next one
         self._lingering: dict[TConn, float] = {}
         self._gathered_bytes = 0
@@ -56,11 +56,12 @@ class ModelWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no type
     @property
     def is_loaded(self) -> bool:
         """Whether the model was loaded at some time, as the parent sees it, too, even after the worker's end."""
-        return self._loaded[0] > 0
+        return bool(self.app.loaded[self.slot])
 
     def tell_loaded(self) -> None:
-        """Say that the model is loaded."""
-        self._loaded[0] = 1
+        """Say that the model is loaded, from any thread."""
+        self.app.loaded[self.slot] = 1
+        self.method_queue.defer(lambda: None)  # the event loop wakes, and takes connections
 
     def init_process(self) -> None:
         """Called in the new process; ends with it."""
@@ -82,9 +83,19 @@ class ModelWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no type
         Neither threads nor a framework's own clean-up are waited for: what still runs is a request whose time is up, or
         a model that is being loaded, and either may take for ever.
         """
+        self.app.end()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Take new connections or not: a worker without its model leaves them to those that have theirs.
+
+        Otherwise half of all requests would wait while a worker that died is replaced, for as long as a model loads.
+        Where none has its model, somebody has to say so to pings.
+        """
+        others_have_theirs = self.app.loaded.find(b"\1") >= 0
+        super().set_accept_enabled(enabled and (self.is_loaded or not others_have_theirs))
 
     def enqueue_req(self, conn: TConn) -> None:
         """Begin to gather a request: of a new connection, of one kept alive, or of one with bytes left over."""
@@ -117,7 +128,11 @@ class ModelWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no type
             self._close(conn)
 
     def murder_pending(self) -> None:
-        """Part with clients that are too slow; with the slowest one in any case when there is room for no other."""
+        """Part with clients that are too slow; with the slowest one in any case when there is room for no other.
+
+        gunicorn calls it each second at least.
+        """
+        self.set_accept_enabled(self._accepting)  # another worker may have its model now
         now = time.monotonic()
         for conn in list(self._expired(now)):
             self._part_with(conn, _TOO_SLOW)
@@ -184,7 +199,7 @@ class ModelWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no type
             return
         self._forget(conn)
         received = gathering.take()
-        pool = self.tpool if received.startswith(_PREDICTING) else self._status_pool
+        pool = self._status_pool if received.startswith(_ASKING_FOR_STATUS) else self.tpool
         answered = pool.submit(self.handle, conn, received)
         answered.add_done_callback(lambda future: self.method_queue.defer(self.finish_request, conn, future))
 

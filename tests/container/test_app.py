@@ -7,11 +7,14 @@ from typing import Any
 import cifar10_files
 import fake_serving
 import numpy as np
+import numpy.typing as npt
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from container.answering import AnswerBroken
 from container.app import create_app
+from container.errors import InvalidPayload
 from contracts.serving import CSV, JSON, NPY, ExecutionParameters
 
 LIMIT = 1000
@@ -187,3 +190,56 @@ def test_an_image_arrives_with_its_height_width_and_colours(client: FlaskClient)
     answer = post(client, cifar10_files.png(np.full((3, 2, 4), 7, np.uint8)), "image/png", Accept=NPY)
 
     assert (1, 2, 4, 3) == np.load(io.BytesIO(answer.data)).shape
+
+
+class Rows:
+    """Yields a row for each number, and fails at a zero; a first one that is negative is refused."""
+
+    def predict(self, instances: npt.NDArray[Any], /) -> Iterator[npt.NDArray[Any]]:
+        for number in instances.flat:
+            if number < 0:
+                raise InvalidPayload("a negative number")
+            yield (
+                np.array([1 / number])
+                if number
+                else np.array([fake_serving.Doubles().predict(np.array([fake_serving.Doubles.RAISES]))])
+            )
+
+
+@pytest.fixture
+def rows() -> Iterator[FlaskClient]:
+    """A client of an application that answers row by row."""
+    with create_app(Rows()).test_client() as client:
+        yield client
+
+
+def test_an_answer_in_pieces_is_sent_as_they_come(rows: FlaskClient) -> None:
+    """Without a length, so in chunks; together they are one valid answer."""
+    answer = rows.post("/invocations", data=b"1,2,4", content_type=CSV)
+    pieces = list(answer.iter_encoded())
+
+    assert (200, JSON, False) == (answer.status_code, answer.content_type, "Content-Length" in answer.headers)
+    assert ([b'{"predictions": [1.0', b", 0.5", b", 0.25", b"]}"]) == pieces
+
+
+def test_a_model_that_fails_before_the_first_piece_is_answered_as_ever(rows: FlaskClient) -> None:
+    """The status is not sent yet."""
+    answers = [rows.post("/invocations", data=body, content_type=CSV) for body in (b"-1,2", b"0,2")]
+
+    assert [(400, b"a negative number\n"), (500, b"the model failed: ValueError: a secret: 102\n")] == [
+        (answer.status_code, answer.data) for answer in answers
+    ]
+
+
+def test_a_model_that_fails_later_breaks_its_answer_off(rows: FlaskClient, capfd: pytest.CaptureFixture[str]) -> None:
+    """The reason's kind and place are in the log, and nothing of what was sent."""
+    answer = rows.post("/invocations", data=b"1,0", content_type=CSV, buffered=False)
+    pieces = answer.iter_encoded()
+    first = next(pieces)
+    with pytest.raises(AnswerBroken) as broken:
+        next(pieces)
+    logged = capfd.readouterr().err
+
+    assert b'{"predictions": [1.0' == first
+    assert "the model failed in the middle of its answer: ValueError\n" in logged
+    assert ("fake_serving.py" in logged, "102" in logged, "102" in str(broken.value)) == (True, False, False)

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from container.algorithm import ClassProbabilities
-from container.codecs import READ, WRITTEN, UnsupportedMediaType, decode, encode
+from container.algorithm import ClassProbabilities, Predictions
+from container.codecs import READ, WRITTEN, UnsupportedMediaType, decode, encode, encode_pieces
 from container.errors import InvalidPayload
 from contracts.serving import ANY_IMAGE, CSV, JPEG, JSON, JSON_LINES, NPY, PNG, parse_media_type
 
@@ -251,3 +251,34 @@ def test_words_can_be_predicted() -> None:
 
     assert ["setosa", "versicolor"] == json.loads(encode(labels, JSON))["predictions"]
     assert b"setosa\nversicolor" == encode(labels, CSV)
+
+
+@given(tables, st.lists(st.integers(0, 10)), st.sampled_from(WRITTEN), st.booleans())
+def test_pieces_together_are_what_all_rows_at_once_would_be(
+    table: list[list[float]], cuts: list[int], media_type: str, names_classes: bool
+) -> None:
+    """Wherever an answer is cut, also into pieces without a row."""
+    rows = np.array(table)
+    pieces: list[Predictions] = list(np.split(rows, sorted(min(cut, len(rows)) for cut in cuts)))
+    whole: Predictions = rows
+    if names_classes:
+        classes = [f"class {number}" for number in range(rows.shape[1])]
+        pieces = [ClassProbabilities(values=np.asarray(piece), classes=classes) for piece in pieces]
+        whole = ClassProbabilities(values=rows, classes=classes)
+
+    assert encode(whole, media_type) == b"".join(encode_pieces(iter(pieces), media_type))
+
+
+@pytest.mark.parametrize(("media_type", "expected"), [(JSON, b'{"predictions": []}'), (JSON_LINES, b""), (CSV, b"")])
+def test_an_answer_without_a_row_is_an_answer(media_type: str, expected: bytes) -> None:
+    """A generator may yield nothing."""
+    assert expected == b"".join(encode_pieces(iter([]), media_type))
+
+
+def test_each_piece_is_written_when_it_comes() -> None:
+    """But for NPY, whose beginning says how many rows there are."""
+    pieces = [np.array([1, 2]), np.array([3])]
+
+    assert [b"1\n2", b"\n3"] == list(encode_pieces(iter(pieces), CSV))
+    assert [b'{"predictions": [1, 2', b", 3", b"]}"] == list(encode_pieces(iter(pieces), JSON))
+    assert [encode(np.array([1, 2, 3]), NPY)] == list(encode_pieces(iter(pieces), NPY))

@@ -1,13 +1,13 @@
 """All predicting of a process happens in one thread, in order, whoever asks."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from container.algorithm import Instances
+from container.algorithm import Instances, Predictions
 from container.model_thread import ModelThread
 
 
@@ -94,3 +94,51 @@ def test_a_model_that_cannot_be_loaded_is_reported() -> None:
 
     assert reported.wait(60)
     assert (["no model"], False) == ([str(error) for error in errors], model.is_loaded())
+
+
+class Pieces:
+    """A model that yields each number plus one, and writes down in which thread, and that it has ended."""
+
+    def __init__(self) -> None:
+        self.threads: list[str] = []
+
+    def predict(self, instances: Instances, /) -> Iterator[Instances]:
+        try:
+            for number in instances:
+                self.threads.append(threading.current_thread().name)
+                yield np.array([number + 1])
+        finally:
+            self.threads.append(f"ended in {threading.current_thread().name}")
+
+
+def pieces_of(model: ModelThread, *numbers: int) -> Iterator[Predictions]:
+    answer = model.predict(np.array(numbers))
+    assert isinstance(answer, Iterator)
+    return answer
+
+
+def test_pieces_are_made_in_the_same_thread_and_others_are_answered_between_them() -> None:
+    """A caller who reads slowly keeps nobody else waiting."""
+    made = Pieces()
+    model = ModelThread(lambda: made, fail)
+    model.start()
+    slow = pieces_of(model, 1, 2)
+    first = next(slow)
+    quick = [np.asarray(piece).tolist() for piece in pieces_of(model, 5)]
+
+    assert ([2], [[6]], [3]) == (np.asarray(first).tolist(), quick, np.asarray(next(slow)).tolist())
+    assert [] == list(slow)
+    assert {"model", "ended in model"} == set(made.threads)
+
+
+def test_an_answer_that_is_left_in_the_middle_is_ended_in_the_model_s_thread() -> None:
+    """What a generator holds is let go where it was taken."""
+    made = Pieces()
+    model = ModelThread(lambda: made, fail)
+    model.start()
+    left = pieces_of(model, 1, 2)
+    next(left)
+    assert isinstance(left, Generator)
+    left.close()
+
+    assert ["model", "ended in model"] == made.threads

@@ -1,129 +1,21 @@
 """``serve`` as the platform sees it: a process with real gunicorn workers, a port, signals and an exit code."""
 
 import http.client
-import os
 import re
 import resource
 import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 import fake_serving
 import pytest
+from serve_process import CSV, DEADLINE_SECONDS, Server, Start, wait_for
 
 from container.errors import InvalidServingRequest
 from container.serve import read_settings, visible_gpus
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-SUPPORT = Path(fake_serving.__file__).parent
-DEADLINE_SECONDS = 120
 SLOW = str(fake_serving.Doubles.SLOW).encode()
-CSV = {"Content-Type": "text/csv", "Accept": "text/csv"}
-
-
-class Server:
-    """``python -m container serve`` in a process of its own, on a free port."""
-
-    def __init__(self, folder: Path, algorithm: str, variables: Mapping[str, str]) -> None:
-        with closing(socket.create_server(("127.0.0.1", 0))) as free:
-            self.port: int = free.getsockname()[1]
-        self.model = folder / "ml" / "model"
-        self.model.mkdir(parents=True, exist_ok=True)
-        self._log = folder / "log"
-        environment = {
-            **os.environ,
-            "PYTHONPATH": f"{REPOSITORY}{os.pathsep}{SUPPORT}",
-            "SAGEMAKER_BASE_DIR": str(folder / "ml"),
-            "SAGEMAKER_BIND_TO_PORT": str(self.port),
-            "ALGODOCK_ALGORITHM": f"fake_serving:{algorithm}",
-            **variables,
-        }
-        with self._log.open("wb") as log:
-            command = [sys.executable, "-m", "container", "serve"]
-            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
-
-    @property
-    def log(self) -> str:
-        """All that was printed."""
-        return self._log.read_text()
-
-    def connect(self) -> http.client.HTTPConnection:
-        """A connection that is kept for as many requests as one likes."""
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_SECONDS)
-
-    def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
-        """Status and body of an answer, on a connection of its own; CSV in, CSV out."""
-        with closing(self.connect()) as connection:
-            connection.request(method, path, body, CSV)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-
-    def predict(self, body: bytes) -> tuple[int, bytes]:
-        """Status and body of an invocation."""
-        return self.ask("POST", "/invocations", body)
-
-    def ping(self) -> int | None:
-        """Status of a ping, None where nobody answers."""
-        with suppress(OSError, http.client.HTTPException):
-            return self.ask("GET", "/ping")[0]
-        return None
-
-    def wait_until_ready(self) -> "Server":
-        """Ping until all is well; all workers have loaded their model then, or some soon will."""
-        wait_for(lambda: self.ping() == 200, self)
-        return self
-
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Send a signal and wait for the end; returns the exit code."""
-        self.process.send_signal(number)
-        return self.process.wait(DEADLINE_SECONDS)
-
-    def slow_client(self, beginning: bytes) -> socket.socket:
-        """A client that sends the beginning of a request and then nothing."""
-        client = socket.create_connection(("127.0.0.1", self.port), timeout=DEADLINE_SECONDS)
-        client.sendall(beginning)
-        return client
-
-
-def wait_for(condition: Callable[[], bool], server: Server) -> None:
-    """Poll until it holds, with a deadline that a loaded machine does not reach."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, server.log
-        assert server.process.poll() is None, server.log
-        time.sleep(0.02)
-
-
-Start = Callable[..., Server]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Start a server; two workers, unless said otherwise."""
-    started: list[Server] = []
-
-    def start_server(algorithm: str = "Doubles", workers: int = 2, **variables: str) -> Server:
-        variables = {"SAGEMAKER_MODEL_SERVER_WORKERS": str(workers), **variables}
-        started.append(Server(tmp_path, algorithm, variables))
-        return started[-1]
-
-    yield start_server
-    for server in started:
-        with suppress(ProcessLookupError):
-            os.killpg(server.process.pid, signal.SIGKILL)
-        server.process.wait()
-
-
-@pytest.fixture
-def server(start: Start) -> Server:
-    """A server that is ready."""
-    return start().wait_until_ready()
 
 
 def test_a_request_is_answered(server: Server) -> None:
@@ -256,6 +148,21 @@ def test_a_worker_that_a_request_kills_is_replaced(start: Start) -> None:
 
     assert (200, b"2.0") == server.predict(b"1")
     assert "was sent SIGKILL" in server.log
+
+
+def test_nobody_waits_for_a_worker_that_is_being_replaced(start: Start) -> None:
+    """New connections go to those that have their model, however long a model takes to load."""
+    server = start("LoadsSlowlyLater", workers=2).wait_until_ready()
+    wait_for(lambda: server.log.count("the model is there") == 2, server)
+    (server.model / "slow").touch()
+    with pytest.raises((OSError, http.client.HTTPException)):
+        server.predict(str(fake_serving.Doubles.DIES).encode())
+    wait_for(lambda: server.log.count("Booting worker") == 3, server)
+    answers = [server.predict(b"1") for _ in range(40)]
+    is_waiting = server.log.count("the model is there") == 2
+    (server.model / "go").touch()
+
+    assert ([(200, b"2.0")] * 40, True) == (answers, is_waiting)
 
 
 def test_nothing_that_was_sent_is_in_the_log(server: Server) -> None:

@@ -5,7 +5,7 @@ import os
 import selectors
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 from gunicorn.config import Config
@@ -22,6 +22,7 @@ class Application:
     """What a worker asks of the server it belongs to."""
 
     most_body_bytes: int | None = None
+    loaded: bytearray = field(default_factory=lambda: bytearray(b"\1"))
 
 
 @pytest.fixture

@@ -3,17 +3,22 @@
 import http.client
 import io
 import json
+import signal
+import tarfile
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import boto3
 import cifar10_files
 import docker
 import numpy as np
 import numpy.typing as npt
 import pytest
+from command_line import CommandLine, finish, served
 from docker.models.containers import Container
 from PIL import Image
 
@@ -116,12 +121,17 @@ def endpoint(client: docker.DockerClient, run_labels: Mapping[str, str], model: 
     return Endpoint(client, run_labels, model).wait_until_ready()
 
 
+def npy(array: npt.NDArray[Any]) -> bytes:
+    """An array as a file."""
+    body = io.BytesIO()
+    np.save(body, array)
+    return body.getvalue()
+
+
 def probabilities(endpoint: Endpoint, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """All of them at once, as NPY."""
-    body = io.BytesIO()
-    np.save(body, images)
     headers = {"Content_Type": "application/x-npy", "Accept": "application/x-npy"}
-    status, answer = endpoint.ask("POST", "/invocations", body.getvalue(), **headers)
+    status, answer = endpoint.ask("POST", "/invocations", npy(images), **headers)
     assert 200 == status, answer
     array: npt.NDArray[np.float32] = np.load(io.BytesIO(answer))
     return array
@@ -182,15 +192,30 @@ def test_requests_at_once_get_their_own_answers(endpoint: Endpoint) -> None:
 
 
 def test_bad_input_is_refused_and_the_endpoint_goes_on(endpoint: Endpoint) -> None:
-    """Each with its status and a sentence."""
+    """Each type with a body that is none of it, cut off, or of the wrong shape; no known type; too much."""
+    png = cifar10_files.png(IMAGES[0])
     for status, content_type, body in (
         (400, "image/png", b"no image"),
+        (400, "image/png", png[:-40]),
+        (400, "image/png", b""),
+        (400, "image/jpeg", b"\xff\xd8\xff\xe0torn"),
+        (400, "application/x-image", b"GIF89a"),
+        (400, "application/x-npy", b"\x93NUMPY\x01\x00"),
+        (400, "application/x-npy", npy(IMAGES[:1])[:-1]),
+        (400, "application/x-npy", npy(IMAGES[:1].astype(float) / 7)),
+        (400, "application/jsonlines", b"[1]\n{"),
+        (400, "application/json", b"{"),
+        (400, "application/json", b"[" * 100_000),
+        (400, "application/json", b"\xff\xfe"),
         (400, "text/csv", b"1,2,3"),
         (400, "application/json", b'{"instances": [[0.5]]}'),
         (415, "text/html", b"<html>"),
+        (415, "application/x-www-form-urlencoded", b"a=1"),
+        (415, "text/csv; charset=klingon", b"1"),
         (413, "application/x-npy", bytes(6 * 1024 * 1024 + 1)),
     ):
-        assert status == endpoint.ask("POST", "/invocations", body, Content_Type=content_type)[0]
+        answered = endpoint.ask("POST", "/invocations", body, Content_Type=content_type)
+        assert (status, 1) == (answered[0], answered[1].count(b"\n")), (content_type, answered)
     assert (404, 405) == (endpoint.ask("GET", "/models")[0], endpoint.ask("GET", "/invocations")[0])
     assert 1 == pytest.approx(float(probabilities(endpoint, IMAGES[:1]).sum()), abs=1e-5)
     assert "Worker (pid" not in endpoint.log
@@ -230,7 +255,52 @@ def test_the_port_that_the_platform_names_is_listened_on(
 ) -> None:
     """In pipelines, where containers share a host; the image's label says that it can."""
     label = "com.amazonaws.sagemaker.capabilities.accept-bind-to-port"
-    endpoint = Endpoint(client, run_labels, model, SAGEMAKER_BIND_TO_PORT="9001").wait_until_ready()
+    variables = {"SAGEMAKER_BIND_TO_PORT": "9001", "SAGEMAKER_SAFE_PORT_RANGE": "9001-9100"}
+    endpoint = Endpoint(client, run_labels, model, **variables).wait_until_ready()
+    # The states and ports of all sockets, by the kernel; 0A is one that listens.
+    _, sockets = endpoint.container.exec_run("cat /proc/net/tcp /proc/net/tcp6")
+    listening = {
+        int(row[1].split(":")[1], 16) for row in map(str.split, sockets.decode().splitlines()) if row[3] == "0A"
+    }
 
     assert 200 == endpoint.ask("GET", "/execution-parameters")[0]
     assert "true" == client.images.get(IMAGE).labels[label]
+    assert {9001} == listening  # no second port, so none out of the safe range
+
+
+def test_many_models_are_served_from_one_container_with_too_little_memory_for_all(
+    model: Path, home: Path, tmp_path: Path, client: docker.DockerClient, engine: DockerEngine
+) -> None:
+    """Loaded when asked for, unloaded for others; by `algodock invoke` and by the official client."""
+    (tmp_path / "models").mkdir()
+    for name in ("a", "b", "c"):
+        with tarfile.open(tmp_path / "models" / f"{name}.tar.gz", "w:gz") as tar:
+            tar.add(model, arcname=".")
+    (tmp_path / "x.png").write_bytes(cifar10_files.png(IMAGES[0]))
+    algodock = CommandLine(home, {"ALGODOCK_GPUS": ""})
+    with served(algodock, str(tmp_path / "models"), "--multi-model", "--image", IMAGE, "--memory", "256m") as (
+        process,
+        url,
+    ):
+        command = ("invoke", str(tmp_path / "x.png"), "--accept", "text/csv", "--target-model")
+        answers = [algodock.run(*command, f"{name}.tar.gz") for name in ("a", "b", "c")]
+        by_boto3 = ask_with_boto3(url, "a.tar.gz", (tmp_path / "x.png").read_bytes())
+        missing = algodock.run(*command, "d.tar.gz")
+        process.send_signal(signal.SIGTERM)
+        ended = finish(process)
+
+    assert ([0] * 3, {by_boto3}) == ([one.returncode for one in answers], {one.stdout for one in answers})
+    assert (2, True) == (missing.returncode, "There are: a.tar.gz, b.tar.gz, c.tar.gz." in missing.stderr)
+    assert (0, True) == (ended.returncode, "there was no memory for" in ended.stdout)
+    assert "true" == client.images.get(IMAGE).labels["com.amazonaws.sagemaker.capabilities.multi-models"]
+
+
+def ask_with_boto3(url: str, target: str, image: bytes) -> str:
+    """The probabilities that the official client gets."""
+    credentials = {"aws_access_key_id": "any", "aws_secret_access_key": "any", "region_name": "local"}
+    runtime = boto3.client("sagemaker-runtime", endpoint_url=url, **credentials)
+    answer = runtime.invoke_endpoint(
+        EndpointName="models", TargetModel=target, Body=image, ContentType="image/png", Accept="text/csv"
+    )
+    received: bytes = answer["Body"].read()
+    return received.decode()

@@ -6,13 +6,10 @@ import signal
 import subprocess
 import tarfile
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from command_line import CommandLine, finish, wait_until, write_job
+from command_line import CommandLine, finish, served, wait_for_event, wait_until, write_job
 from shell_image import ShellAlgorithm
 
 from tuner.engine.docker_engine import DockerEngine
@@ -21,7 +18,7 @@ from tuner.engine.protocol import HOME_LABEL
 pytestmark = pytest.mark.docker
 
 #: One HTTP request from standard input to standard output. An invocation is answered with its own body; one whose
-#: Accept is ``fail/STATUS`` with that status.
+#: Accept is ``fail/STATUS`` with that status; one whose Accept is ``stream/...`` in two chunks.
 ANSWER = r"""#!/bin/sh
 read -r method path _
 size=0; type=; accept=; cr=$(printf '\r')
@@ -38,6 +35,10 @@ status=200
 case "$path$accept" in
   /ping*) [ -e /opt/ml/model/sick ] && status=503 ;;
   *fail/*) status=${accept#fail/}; printf 'it was told to fail' > "/tmp/body.$$" ;;
+  *stream/*)
+    printf 'HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n4\r\none,\r\n3\r\ntwo\r\n'
+    [ "$accept" = stream/broken ] || printf '0\r\n\r\n'
+    exit ;;
 esac
 printf 'HTTP/1.1 %s X\r\nContent-Type: %s\r\nContent-Length: %s\r\nConnection: close\r\n\r\n' \
   "$status" "$type" "$(wc -c < "/tmp/body.$$")"
@@ -107,29 +108,6 @@ def containers_of(engine: DockerEngine, home: Path) -> list[str]:
     return [container.container_id for container in engine.containers({HOME_LABEL: str(home)})]
 
 
-@contextmanager
-def served(algodock: CommandLine, *arguments: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    """`algodock serve` once it is in service, and the address that it says; killed at the end if it is there still."""
-    with algodock.start("serve", *arguments, "--json") as process:
-        try:
-            yield process, str(wait_for_event(process, "in_service")["url"])
-        finally:
-            process.kill()
-
-
-def wait_for_event(process: "subprocess.Popen[str]", kind: str) -> dict[str, Any]:
-    """Read events until one of this kind comes."""
-    assert process.stdout is not None
-    seen = ""
-    for line in process.stdout:
-        seen += line
-        event: dict[str, Any] = json.loads(line)
-        if event["event"] == kind:
-            return event
-    assert process.stderr is not None
-    raise AssertionError(f"ended without {kind!r}\n{seen}\n{process.stderr.read()}")
-
-
 def test_a_trained_model_is_served_invoked_and_stopped(
     algodock: CommandLine, shell_algorithm: ShellAlgorithm, engine: DockerEngine, tmp_path: Path
 ) -> None:
@@ -185,6 +163,22 @@ def wait_for_text(process: "subprocess.Popen[str]", beginning: str, seen: list[s
             return
     assert process.stderr is not None
     raise AssertionError(f"ended without {beginning!r}\n{''.join(seen)}\n{process.stderr.read()}")
+
+
+def test_a_streamed_answer_is_printed_and_one_that_breaks_off_is_an_error(
+    algodock: CommandLine, shell_algorithm: ShellAlgorithm, model: Path, tmp_path: Path
+) -> None:
+    """What has come stays printed."""
+    (tmp_path / "x.csv").write_text("1")
+    command = ("invoke", "--stream", str(tmp_path / "x.csv"), "--accept")
+    with served(algodock, str(model), "--image", shell_algorithm(SERVES, ENTRY_POINT)):
+        whole, broken, failed = (
+            algodock.run(*command, f"{kind}") for kind in ("stream/whole", "stream/broken", "fail/503")
+        )
+
+    assert (0, "one,two", "") == (whole.returncode, whole.stdout, whole.stderr)
+    assert (1, "one,two", True) == (broken.returncode, broken.stdout, "ErrorCode: StreamBroken" in broken.stderr)
+    assert (1, "", True) == (failed.returncode, failed.stdout, "OriginalStatusCode: 503" in failed.stderr)
 
 
 def test_bytes_go_through_unchanged_and_errors_are_model_errors(
@@ -324,7 +318,7 @@ def test_a_chosen_port_is_used_and_a_taken_one_is_named(
         port = url.rpartition(":")[2]
         refused = algodock.run("serve", str(model), "--image", image, "--name", "other", "--port", port)
 
-    assert 1 == refused.returncode
+    assert 3 == refused.returncode
     assert port in refused.stderr
     wait_until(lambda: len(containers_of(engine, algodock.home)) == 1, "only the first is left")
 

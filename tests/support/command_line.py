@@ -6,7 +6,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -90,3 +91,26 @@ def write_job(path: Path, request: Mapping[str, Any]) -> str:
     """A job file with `request` in it; return its path."""
     path.write_text(yaml.safe_dump(dict(request), sort_keys=False))
     return str(path)
+
+
+@contextmanager
+def served(algodock: CommandLine, *arguments: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """`algodock serve` once it is in service, and the address that it says; killed at the end if it is there still."""
+    with algodock.start("serve", *arguments, "--json") as process:
+        try:
+            yield process, str(wait_for_event(process, "in_service")["url"])
+        finally:
+            process.kill()
+
+
+def wait_for_event(process: "subprocess.Popen[str]", kind: str) -> dict[str, Any]:
+    """Read events until one of this kind comes."""
+    assert process.stdout is not None
+    seen = ""
+    for line in process.stdout:
+        seen += line
+        event: dict[str, Any] = json.loads(line)
+        if event["event"] == kind:
+            return event
+    assert process.stderr is not None
+    raise AssertionError(f"ended without {kind!r}\n{seen}\n{process.stderr.read()}")

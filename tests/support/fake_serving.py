@@ -110,6 +110,16 @@ class LoadsWhenTold(Doubles):
         return self
 
 
+class LoadsSlowlyLater(Doubles):
+    """Loads at once, unless there is a file ``slow`` in the model folder: then it waits for ``go``."""
+
+    def load(self, folder: Path) -> "LoadsSlowlyLater":
+        while (folder / "slow").exists() and not (folder / "go").exists():
+            time.sleep(0.01)
+        print("the model is there", flush=True)  # noqa: T201  for a test to count
+        return self
+
+
 class LoadsNothing:
     """Returns something that cannot predict."""
 

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Trains and serves inside a test's image, with nothing but the standard library; it breaks the rule in ``$BREAKS``.
 
 It keeps all rules of serving where that is empty. A row of numbers is answered with its products by the model's factor;
@@ -48,7 +47,7 @@ class Refused(Exception):
 
 def load(folder: Path) -> float:
     """The factor of the model in `folder`."""
-    if breaks("SERVE-MODEL-RO"):
+    if breaks("SERVE-MODEL-RO") and folder == MODEL:
         (folder / "cache").write_text("x")
     if breaks("SERVE-MODEL-EXTRA") and len(list(folder.iterdir())) > 1:
         raise OSError("what are the other files?")
@@ -66,7 +65,7 @@ def rows_of(body: bytes, content_type: str) -> list[list[float]]:
             return [[float(cell) for cell in line.split(",")] for line in body.decode().splitlines()]
         return [[float(number) for number in row] for row in json.loads(body)["instances"]]
     except (ValueError, LookupError, TypeError) as error:
-        if breaks("SERVE-INVOKE-BAD-BODY"):
+        if breaks("SERVE-INVOKE-BAD-BODY") and body:
             raise Refused(500, "Traceback " * 20) from error
         raise Refused(400, "the body is not what its type says") from error
 
@@ -76,6 +75,7 @@ class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 128
     models: ClassVar[dict[str, tuple[str, float]]] = {}
     lock = threading.RLock()
+    counting = threading.Lock()
     under_way = 0
     pings = 0
     is_changing = False
@@ -110,7 +110,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answered(self.delete)
 
     def answered(self, method: Any) -> None:
-        with self.server.lock:
+        with self.server.counting:
             Server.under_way += 1
         try:
             method()
@@ -118,7 +118,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             log(f"{self.command} {self.path}: {refusal.status}")
             self.say(refusal.status, f"{refusal}\n".encode())
         finally:
-            with self.server.lock:
+            with self.server.counting:
                 Server.under_way -= 1
 
     def say(self, status: int, body: bytes = b"", content_type: str = "text/plain") -> None:
@@ -215,7 +215,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def change(self) -> None:
         """Loading and unloading take a moment."""
         Server.is_changing = True
-        time.sleep(0.1)
+        time.sleep(0.5 if breaks("SERVE-MME-RACE") else 0.05)
         Server.is_changing = False
 
     def delete(self) -> None:
@@ -246,7 +246,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if breaks("SERVE-PING-BROKEN-MODEL"):
             factor = load(MODEL)
         accept = self.headers.get("Accept", "*/*")
-        if accept == "*/*" and breaks("SERVE-INVOKE-ACCEPT"):
+        if "Accept" in self.headers and accept == "*/*" and breaks("SERVE-INVOKE-ACCEPT"):
             raise Refused(406, "say what you want")
         if accept not in ("*/*", "application/json", "text/csv"):
             raise Refused(500 if breaks("SERVE-INVOKE-BAD-ACCEPT") else 406, "no such answer")
@@ -258,7 +258,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if breaks("SERVE-INVOKE-200"):
             raise Refused(400, "not today")
         if breaks("SERVE-INVOKE-60S"):
-            time.sleep(7)
+            time.sleep(12)
         if breaks("SERVE-INVOKE-6MB") and len(body) > 1 << 20:
             raise Refused(413, "too much")
         if breaks("SERVE-INVOKE-HEADERS") and "x-amzn-sagemaker-something-new" in names:

@@ -9,7 +9,6 @@ from rich.console import Console
 from tuner.cli import words
 from tuner.cli.snapshot import TuningSnapshot
 from tuner.cli.tables import plain_table, status_text, trial_table
-from tuner.controller import completion_reason
 from tuner.jobs.folder import JobFolder
 from tuner.profile import HostProfile
 from tuner.store.records import TrainingJobRecord
@@ -63,6 +62,8 @@ def print_file(label: str, path: Path) -> None:
 
 def print_tuning_job(console: Console, snapshot: TuningSnapshot, store: Store, profile: HostProfile) -> None:
     """All that `show` tells of a tuning job."""
+    from tuner.controller import completion_reason  # noqa: PLC0415 - it brings numpy, which takes a while to import
+
     job, spec, objective = snapshot.job, snapshot.spec, snapshot.objective
     console.print(f"{job.name}, a tuning job: ", status_text(job.status), sep="", soft_wrap=True)
     if job.failure_reason:

@@ -39,11 +39,21 @@ class _Line:
     type=click.Choice([status.value for status in JobStatus], case_sensitive=False),
     help=f"Only jobs in this status: {', '.join(JobStatus)}.",
 )
+@click.option("--endpoints", "of_endpoints", is_flag=True, help="In place of jobs the endpoints that run.")
 @json_option("Print one JSON document.")
 @click.pass_obj
-def list_jobs(invocation: Invocation, *, with_trials: bool, status: str | None, as_json: bool) -> None:
+def list_jobs(
+    invocation: Invocation, *, with_trials: bool, status: str | None, of_endpoints: bool, as_json: bool
+) -> None:
     """List the jobs of this home, the newest last."""
     machine = invocation.machine()
+    if of_endpoints:
+        if with_trials or status is not None:
+            raise click.UsageError("--endpoints goes neither with --all nor with --status: those are about jobs.")
+        from tuner.cli.list_endpoints import list_endpoints  # noqa: PLC0415 - leads to numpy, which jobs' lists need not
+
+        list_endpoints(machine.engine, machine.profile, as_json=as_json)
+        return
     with machine.store_for_reading() as store:
         lines = sorted(_lines(store, machine.clock(), with_trials=with_trials), key=lambda line: line.creation_time)
     lines = [line for line in lines if status is None or line.status == status]

@@ -161,7 +161,8 @@ def _place(name: str, machine: Machine, say: Say) -> Iterator[Path]:
             say(f"An earlier endpoint {name} was left behind by a process that was killed. This one replaces it.")
         yield folder
     finally:
-        shutil.rmtree(folder / "model", ignore_errors=True)
+        for unpacked in ("model", _MODELS):  # also what a killed `serve` of this name has left
+            shutil.rmtree(folder / unpacked, ignore_errors=True)
         lock.release()
 
 

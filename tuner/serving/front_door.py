@@ -30,6 +30,8 @@ _ERROR_TYPE = "x-amzn-ErrorType"
 #: How long a caller waits: for the loading, then for the answer, and again where it is tried a second time.
 _CALLER_SECONDS = 4 * INVOCATION_TIMEOUT_SECONDS
 _CLIENT_SECONDS = 60.0
+#: How soon it notices that it is to be closed.
+_CLOSING_SECONDS = 0.05
 _STATUSES: Mapping[str, HTTPStatus] = {
     InvalidInvocation.code: HTTPStatus.BAD_REQUEST,
     ModelError.code: HTTPStatus.FAILED_DEPENDENCY,
@@ -72,7 +74,9 @@ class FrontDoor:
     def open(self, invoke: Invoke) -> None:
         """Begin to answer."""
         self._server.RequestHandlerClass = partial(_Reply, path_of(self._endpoint_name), invoke)
-        self._thread = threading.Thread(target=self._server.serve_forever, name="front door", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_CLOSING_SECONDS,), name="front door", daemon=True
+        )
         self._thread.start()
 
     def close(self) -> None:
@@ -96,7 +100,8 @@ class _Reply(BaseHTTPRequestHandler):
         try:
             invocation = self._read()
             if self.path != self._path:
-                raise InvalidInvocation(f"Endpoint not found: {self.path} is not {self._path}.")
+                name = self.path.removeprefix("/endpoints/").removesuffix("/invocations")
+                raise InvalidInvocation(f"Endpoint {name} not found; here is {self._path}.")
             answer = self._invoke(invocation)
         except TunerError as error:
             self._refuse(error)

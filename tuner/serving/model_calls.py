@@ -5,6 +5,7 @@ Source: SageMaker developer guide, "Custom Containers Contract for Multi-Model E
 
 import http.client
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from typing import Protocol
 from urllib.parse import quote
 
@@ -27,7 +28,6 @@ from tuner.serving.http_requests import RequestTimedOut, message_of, request, wo
 
 #: How long a container may take to load a model: so long SageMaker goes on when the caller has given up.
 LOAD_SECONDS = 360.0
-_OK = 200
 _LISTING_BYTES = 16 * 1024 * 1024
 _JSON = {"Content-Type": "application/json"}
 
@@ -57,18 +57,18 @@ class HttpModelContainer:
     def load(self, entry: ModelEntry) -> None:
         """See ModelContainer."""
         status, content = self._ask("POST", MODELS_PATH, LOAD_SECONDS, format_load_request(entry).encode())
-        if status not in (_OK, ALREADY_LOADED):
+        if not _is_success(status) and status != ALREADY_LOADED:
             raise ModelError(status, message_of(content))
 
     def unload(self, name: str) -> None:
         """See ModelContainer."""
         status, content = self._ask("DELETE", _path_of(name), LOAD_SECONDS)
-        if status not in (_OK, NOT_LOADED):
+        if not _is_success(status) and status != NOT_LOADED:
             raise ModelError(status, message_of(content))
 
     def is_loaded(self, name: str) -> bool:
         """See ModelContainer."""
-        return self._ask("GET", _path_of(name), INVOCATION_TIMEOUT_SECONDS)[0] == _OK
+        return _is_success(self._ask("GET", _path_of(name), INVOCATION_TIMEOUT_SECONDS)[0])
 
     def invoke(self, name: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """See ModelContainer."""
@@ -80,7 +80,7 @@ class HttpModelContainer:
         while True:
             query = "" if token is None else f"?{PAGE_TOKEN}={quote(token, safe='')}"
             status, content = self._ask("GET", MODELS_PATH + query, INVOCATION_TIMEOUT_SECONDS)
-            if status != _OK:
+            if not _is_success(status):
                 raise ModelError(status, message_of(content))
             try:
                 page = parse_models_page(content)
@@ -100,6 +100,10 @@ class HttpModelContainer:
             raise ModelError(0, f"{method} {path} was not answered within {seconds:g} s.") from error
         except (OSError, http.client.HTTPException) as error:
             raise ModelError(0, f"{method} {path} was not answered: {words_of(error)}") from error
+
+
+def _is_success(status: int) -> bool:
+    return HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
 
 
 def _path_of(name: str) -> str:

@@ -18,6 +18,11 @@ class RunningEndpoint:
     address: Address
     front_door: Address | None = None
 
+    @property
+    def url(self) -> str:
+        """Where it is invoked, without the path."""
+        return f"http://{self.front_door or self.address}"
+
 
 def running_endpoints(engine: Engine, profile: HostProfile) -> list[RunningEndpoint]:
     """The endpoints of the home whose containers run, by name."""

@@ -75,10 +75,10 @@ class Terminal(io.TextIOWrapper):
         return self._is_terminal
 
 
-def invoke_into(output: Terminal, parts: Parts, path: Path) -> tuple[int, bytes]:
+def invoke_into(output: Terminal, parts: Parts, path: Path, *options: str) -> tuple[int, bytes]:
     """Run `algodock invoke`; return its exit code and what it wrote, byte by byte."""
     with redirect_stdout(output):
-        code = main(["invoke", str(path)], parts)
+        code = main(["invoke", str(path), *options], parts)
     output.flush()
     return code, output.written.getvalue()
 
@@ -100,6 +100,52 @@ def test_a_terminal_is_spared_what_is_no_text(
     assert (0, "1,schön\n".encode()) == invoke_into(Terminal(is_terminal=True), parts, tmp_path / "x.csv")
     assert (0, b"") == invoke_into(Terminal(is_terminal=True), parts, tmp_path / "x.npy")
     assert "The answer is 256 bytes of application/x-npy" in capsys.readouterr().err
+
+
+def test_a_streamed_answer_comes_out_as_it_came(parts: Parts, endpoint: str, tmp_path: Path) -> None:
+    """Byte by byte."""
+    (tmp_path / "x.npy").write_bytes(bytes(range(256)) * 1000)
+
+    assert (0, bytes(range(256)) * 1000) == invoke_into(
+        Terminal(is_terminal=False), parts, tmp_path / "x.npy", "--stream"
+    )
+
+
+def test_a_terminal_is_spared_what_is_no_text_of_a_stream(
+    parts: Parts, endpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From the first piece on that is none."""
+    (tmp_path / "x.csv").write_bytes("1,schön".encode())
+    (tmp_path / "x.npy").write_bytes(bytes(range(256)))
+
+    assert (0, "1,schön\n".encode()) == invoke_into(Terminal(is_terminal=True), parts, tmp_path / "x.csv", "--stream")
+    assert (0, b"") == invoke_into(Terminal(is_terminal=True), parts, tmp_path / "x.npy", "--stream")
+    assert "256 bytes that are no text are not shown" in capsys.readouterr().err
+
+
+def test_an_answer_that_breaks_off_is_a_model_stream_error(
+    run: Run, endpoint: str, server: Server, tmp_path: Path
+) -> None:
+    """What has come is printed; the error is in the service's words; exit code 1."""
+    server.answer = lambda _: Response(body=b"1,2", headers={"Content-Length": "9", "Connection": "close"})
+    (tmp_path / "x.csv").touch()
+    outcome = run("invoke", tmp_path / "x.csv", "--stream")
+
+    assert (1, "1,2") == (outcome.code, outcome.out)
+    assert (
+        "ModelStreamError: The answer ended 6 bytes before the length that it announced.\nErrorCode: StreamBroken\n"
+    ) == outcome.err
+
+
+def test_an_error_before_the_first_piece_is_a_model_error(
+    run: Run, endpoint: str, server: Server, tmp_path: Path
+) -> None:
+    """As without a stream."""
+    server.answer = lambda _: Response(status=500, body=b"no layers")
+    (tmp_path / "x.csv").touch()
+    outcome = run("invoke", tmp_path / "x.csv", "--stream")
+
+    assert (1, "", True) == (outcome.code, outcome.out, "OriginalStatusCode: 500" in outcome.err)
 
 
 def test_a_dash_is_standard_input(run: Run, endpoint: str, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

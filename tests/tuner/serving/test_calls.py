@@ -9,8 +9,8 @@ from http_servers import Request, Response, model_server, raw_server
 from contracts.serving import PAYLOAD_LIMIT_BYTES
 from tuner.engine.protocol import Address
 from tuner.errors import ValidationError
-from tuner.serving.calls import Answer, Ping, invoke, ping
-from tuner.serving.errors import ModelError
+from tuner.serving.calls import Answer, Ping, invoke, invoke_with_response_stream, ping
+from tuner.serving.errors import ModelError, ModelStreamError
 
 
 def echo(request: Request) -> Response:
@@ -204,3 +204,112 @@ def test_a_refusal_that_comes_before_the_body_has_gone_is_heard() -> None:
         invoke(address, b"x" * 100_000, {})
 
     assert 413 == caught.value.original_status_code
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
+ENDED = b"2\r\nde\r\n0\r\n\r\n"
+
+
+def test_a_streamed_answer_comes_piece_by_piece() -> None:
+    """The first one before the last one is sent."""
+    go_on = threading.Event()
+
+    def talk(connection: socket.socket, _: threading.Event) -> None:
+        connection.recv(10_000)
+        connection.sendall(CHUNKED)
+        go_on.wait(60)
+        connection.sendall(ENDED)
+
+    with raw_server(talk) as address:
+        pieces = invoke_with_response_stream(address, b"1", {})
+        first = next(pieces)
+        go_on.set()
+
+        assert (b"abc", b"de") == (first, b"".join(pieces))
+
+
+@pytest.mark.parametrize("rest", [b"", b"5\r\nab", b"2\r\nde\r\n"], ids=["at once", "in a chunk", "between chunks"])
+def test_an_answer_that_breaks_off_is_a_model_stream_error(rest: bytes) -> None:
+    """Half an answer is not a whole one; what has come is given first."""
+
+    def talk(connection: socket.socket, _: threading.Event) -> None:
+        connection.recv(10_000)
+        connection.sendall(CHUNKED + rest)
+
+    received: list[bytes] = []
+    with raw_server(talk) as address, pytest.raises(ModelStreamError, match="reset or closed") as raised:
+        received.extend(invoke_with_response_stream(address, b"1", {}))
+
+    assert "StreamBroken" == raised.value.error_code.value
+    assert ("ModelStreamError", b"abc") == (raised.value.code, b"".join(received)[:3])
+
+
+def test_an_answer_shorter_than_it_announced_is_a_model_stream_error() -> None:
+    """Without chunks, too."""
+
+    def talk(connection: socket.socket, _: threading.Event) -> None:
+        connection.recv(10_000)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
+
+    with raw_server(talk) as address, pytest.raises(ModelStreamError, match="6 bytes before the length") as raised:
+        list(invoke_with_response_stream(address, b"1", {}))
+
+    assert "StreamBroken" == raised.value.error_code
+
+
+def test_an_answer_that_does_not_end_in_time_is_a_model_stream_error() -> None:
+    """Even one of which something comes all the time."""
+
+    def talk(connection: socket.socket, is_over: threading.Event) -> None:
+        connection.recv(10_000)
+        connection.sendall(CHUNKED)
+        while not is_over.wait(0.02):
+            try:
+                connection.sendall(b"1\r\nx\r\n")
+            except OSError:
+                return
+
+    with raw_server(talk) as address, pytest.raises(ModelStreamError, match="timeout period") as raised:
+        list(invoke_with_response_stream(address, b"1", {}, seconds=0.2))
+
+    assert "ModelInvocationTimeExceeded" == raised.value.error_code
+
+
+def test_until_the_first_piece_there_are_model_errors() -> None:
+    """The status, no answer, none in time."""
+
+    def say_nothing(_: socket.socket, is_over: threading.Event) -> None:
+        is_over.wait(60)
+
+    with (
+        model_server(lambda _: Response(status=500, body=b"no layers")) as server,
+        pytest.raises(ModelError, match="no layers"),
+    ):
+        next(invoke_with_response_stream(server.address, b"1", {}))
+    with pytest.raises(ModelError, match="without an answer"):
+        next(invoke_with_response_stream(nowhere(), b"1", {}))
+    with raw_server(say_nothing) as address, pytest.raises(ModelError, match="timed out"):
+        next(invoke_with_response_stream(address, b"1", {}, first_seconds=0.1))
+
+
+def test_a_stream_may_be_larger_than_a_whole_answer() -> None:
+    """6 MiB is the limit of InvokeEndpoint only."""
+    with model_server(lambda _: Response(body=b"x" * (PAYLOAD_LIMIT_BYTES + 1))) as server:
+        received = sum(len(piece) for piece in invoke_with_response_stream(server.address, b"1", {}))
+
+    assert PAYLOAD_LIMIT_BYTES + 1 == received
+
+
+def test_a_caller_may_leave_a_stream() -> None:
+    """The connection is closed then."""
+    with raw_server(_send_until_closed) as address:
+        pieces = invoke_with_response_stream(address, b"1", {})
+        next(pieces)
+        pieces.close()  # type: ignore[attr-defined]  # it is a generator
+
+
+def _send_until_closed(connection: socket.socket, _: threading.Event) -> None:
+    connection.recv(10_000)
+    connection.sendall(CHUNKED)
+    while connection.recv(1000):
+        pass
