@@ -97,6 +97,8 @@ def test_the_wheel_has_the_files_that_are_not_python(members: list[str]) -> None
         "tuner/dashboard/page.html",
         "tuner/dashboard/page.css",
         "tuner/dashboard/page.js",
+        "tuner/new_algorithm/templates/scikit-learn/.dockerignore",
+        "tuner/new_algorithm/templates/shell/train.sh",
         "contracts/py.typed",
         "container/py.typed",
         "tuner/py.typed",

@@ -27,6 +27,7 @@ fail() { echo "$1" >&2; echo "$1" > $opt/output/failure; exit 1; }
 number() { case "$2" in *[!0-9.eE+-]*) fail "$1='$2' is no number";; esac; }
 load() { say "loading"; }
 save() { echo "weights of epoch $epoch" > $opt/model/weights; }
+artifacts() { echo "all went well" > $opt/output/data/report.txt; }
 stop() { save; exit 0; }
 finish() { :; }
 accuracy() { echo 0.$epoch; }
@@ -64,6 +65,7 @@ while [ $epoch -lt ${epochs:-3} ]; do
   [ $epoch -eq 1 ] && sleep "$(hp pause)"
 done
 save
+artifacts
 finish
 """
 
@@ -116,7 +118,7 @@ VARIATIONS: Mapping[str, Variation] = {
     "TRAIN-HP-EMPTY": _refuses("^{}$"),
     "TRAIN-HP-UNKNOWN": _refuses("algodock_unknown"),
     "TRAIN-HP-TUNING-KEY": _refuses("_tuning_objective_metric", "unknown hyperparameter"),
-    "TRAIN-HP-SAGEMAKER-KEYS": _refuses("sagemaker_program", "unknown hyperparameter"),
+    "TRAIN-HP-SAGEMAKER-KEYS": _refuses("sagemaker_job_name", "unknown hyperparameter"),
     "TRAIN-HP-EXPFLOAT": V(lines='case "$(hp learning_rate)" in *[eE]*) fail "learning_rate is no number";; esac'),
     "TRAIN-HP-INT-AS-FLOATTEXT": V(lines='case "$(hp epochs)" in *.*) exit 1;; esac'),
     "TRAIN-HP-LONG": _refuses("sagemaker_note", "the line is too long"),
@@ -134,6 +136,7 @@ VARIATIONS: Mapping[str, Variation] = {
     "TRAIN-CH-MODE-HONOURED": V(lines="grep -q Pipe $config/inputdataconfig.json && sleep 1000"),
     "TRAIN-MODEL-WRITTEN": V(lines="finish() { rm $opt/model/weights; }"),
     "TRAIN-MODEL-SELFCONTAINED": V(lines="finish() { ln -s /etc/passwd $opt/model/vocabulary; }"),
+    "TRAIN-OUT-DATA": V(lines='artifacts() { echo "all went well" > $opt/output/report.txt; }'),
     "TRAIN-TERM-EXIT": V(lines="stop() { :; }"),
     "TRAIN-TERM-MODEL": V(lines="stop() { exit 0; }"),
     "TRAIN-TERM-EARLY": V(
@@ -195,6 +198,6 @@ def good_case(image: str, channels: tuple[GivenChannel, ...], variation: Variati
         channels=channels,
         metrics=variation.metrics,
         optional_channels=frozenset({"labels"}),
-        claims=frozenset({Claim.CHECKPOINTS, Claim.ISOLATION}),
+        claims=frozenset({Claim.ARTIFACTS, Claim.CHECKPOINTS, Claim.ISOLATION}),
     )
     return replace(case, claims=case.claims - variation.without_claims)

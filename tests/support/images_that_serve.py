@@ -29,7 +29,7 @@ from tuner.engine.docker_engine import DockerEngine
 
 BASE = "algodock/base:python3.11"
 #: The server is up within a second or never; the service's own times would only make the tests longer.
-PATIENCE = ServingPatience(startup=8.0, invocation=5.0, grace=5.0, spare=4.0, load=1.5)
+PATIENCE = ServingPatience(startup=8.0, invocation=10.0, grace=5.0, spare=4.0, load=1.5)
 #: Of several rows, so that their answer comes in pieces.
 PAYLOADS = (
     Payload(body=b'{"instances": [[1.5, 2.5], [3.5, 4.25], [5.5, 6.5]]}', content_type="application/json"),
@@ -94,7 +94,7 @@ class ServingWorkshop:
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w") as archive:
             for name in ("train", "serve"):
-                content = _PROGRAM.read_bytes()
+                content = b"#!/usr/bin/env python3\n" + _PROGRAM.read_bytes()
                 member = tarfile.TarInfo(f"usr/local/bin/{name}")
                 member.size, member.mode = len(content), 0o755
                 archive.addfile(member, io.BytesIO(content))

@@ -93,7 +93,7 @@ class Server(http.server.ThreadingHTTPServer):
         return taken
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class Answering(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.0" if breaks("SERVE-INVOKE-KEEPALIVE") else "HTTP/1.1"
     server: Server
 
@@ -353,7 +353,7 @@ def serve() -> None:
     if not MANY and not breaks("SERVE-PING-BROKEN-MODEL"):
         load_the_only_model()
     Server.models.setdefault("", ("", 0.0)) if not MANY else None
-    server = Server(("127.0.0.1" if breaks("SERVE-PORT-8080") else "0.0.0.0", port), Handler)
+    server = Server(("127.0.0.1" if breaks("SERVE-PORT-8080") else "0.0.0.0", port), Answering)
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=stop, args=(server,)).start())
     if breaks("SERVE-TERM-30S"):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -90,7 +90,7 @@ def test_the_list_names_every_item_and_needs_no_engine(run: Run, engine: FakeEng
 def test_one_item_is_told_in_full(run: Run) -> None:
     """With how to mend what breaks it, or with why it is not run."""
     assert checklist()["TRAIN-TERM-EXIT"].mend in run("check", "--explain", "TRAIN-TERM-EXIT").out
-    assert checklist()["SERVE-PING-200"].not_run in run("check", "--explain", "SERVE-PING-200").out
+    assert checklist()["SERVE-GPU-NONE"].not_run in run("check", "--explain", "SERVE-GPU-NONE").out
 
 
 @pytest.mark.parametrize(
