@@ -68,6 +68,16 @@ start_engine() {
     [ "$SECONDS" -lt "$deadline" ] || engine_failed "no answer within $ENGINE_DEADLINE_SECONDS s"
     sleep 0.3
   done
+  [ "$daemon" = 1 ] || keep_bridge_address
+}
+
+# Without an address of its own the engine's bridge takes that of its lowest port, and so a new one whenever a container
+# comes or goes: what is on its way to other containers is lost for seconds. Where systemd runs, udev gives it one.
+keep_bridge_address() {
+  local bridge=/sys/class/net/docker0
+  [ -e "$bridge" ] && [ "$(cat "$bridge/addr_assign_type")" != 3 ] || return 0
+  command -v ip >/dev/null || install_packages "the tool that gives the bridge its address" iproute2
+  ip link set docker0 address "02:42$(od -An -N4 -tx1 /dev/urandom | tr ' ' ':')"
 }
 
 engine_failed() {

@@ -64,9 +64,7 @@ def s3_server() -> Iterator[str]:
     """The address of a server that lives as long as the block."""
     command = [sys.executable, "-c", _PROGRAM]
     pipe, silence = subprocess.PIPE, subprocess.DEVNULL
-    with subprocess.Popen(
-        command, stdin=pipe, stdout=pipe, stderr=silence, text=True
-    ) as process:
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=silence, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         try:

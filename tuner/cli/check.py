@@ -13,6 +13,9 @@ import click
 
 from tuner.cli import check_screen
 from tuner.cli.check_case import read_case
+from tuner.cli.check_parts import Asked, Bench, is_of, parts_of
+from tuner.cli.check_processing import read_processing_case
+from tuner.cli.check_serving import read_served_case, serving_options
 from tuner.cli.exit_codes import ExitCode
 from tuner.cli.machine import Invocation, Machine
 from tuner.cli.options import json_option
@@ -20,12 +23,16 @@ from tuner.conformance.case import Claim, GoodCase
 from tuner.conformance.checklist import Item, checklist
 from tuner.conformance.documents import Report, certificate, document, junit
 from tuner.conformance.examination import Examination
-from tuner.conformance.probe import Patience, Probe
+from tuner.conformance.probe import Patience
+from tuner.conformance.processing.checks import processing_ids
+from tuner.conformance.serving.case import ServingClaim
 from tuner.engine.protocol import ImageFacts
 from tuner.errors import ImageNotFound
 from tuner.requests.service_model import did_you_mean
 
 _MOST_SIDE_BY_SIDE = 8
+#: The names of the options that `serving_options` adds.
+_OF_SERVING = ("models", "payloads", "content_types", "accepts", "malformed", "failing", "large", "variables")
 
 
 def _item(_ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
@@ -43,7 +50,8 @@ def _item(_ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
     "job_file",
     metavar="JOB.yaml",
     type=click.Path(path_type=Path),
-    help="A training job as the good case: its image, hyperparameters, channels, metric definitions.",
+    help="A training job as the good case: its image, hyperparameters, channels, metric definitions; or a processing"
+    " job.",
 )
 @click.option(
     "--hyperparameters",
@@ -70,11 +78,13 @@ def _item(_ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
 @click.option(
     "--claim",
     "claims",
-    type=click.Choice([str(claim) for claim in Claim]),
+    type=click.Choice([str(claim) for claim in (*Claim, *ServingClaim)]),
     multiple=True,
     help="What the image is said to do, so that the items about it apply; may be said several times.",
 )
-@click.option("--train", "training_only", is_flag=True, help="Only the items about training.")
+@serving_options
+@click.option("--train", "must_train", is_flag=True, help="The items about training; with --serve both.")
+@click.option("--serve", "must_serve", is_flag=True, help="The items about serving and batch transform.")
 @click.option("--only", metavar="ID", multiple=True, callback=_item, help="Only this item; may be said several times.")
 @click.option("--list", "list_items", is_flag=True, help="List all items of the checklist.")
 @click.option("--explain", metavar="ID", callback=_item, help="Tell one item in full, and how to mend what breaks it.")
@@ -93,7 +103,7 @@ def _item(_ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
     type=click.FloatRange(min=0, min_open=True),
     default=Patience().grace,
     show_default=True,
-    help="Seconds from SIGTERM to SIGKILL; the service gives 120.",
+    help="Seconds from SIGTERM to SIGKILL; the service gives 120, and 30 to a container that serves.",
 )
 @click.option(
     "--junit", "junit_file", metavar="FILE", type=click.Path(path_type=Path), help="Write the results as JUnit XML."
@@ -112,7 +122,8 @@ def check(
     /,
     image: str | None,
     *,
-    training_only: bool,
+    must_train: bool,
+    must_serve: bool,
     only: Sequence[str],
     list_items: bool,
     explain: str | None,
@@ -127,22 +138,25 @@ def check(
     """Check that IMAGE keeps SageMaker's container contract: run it in many ways, and judge each rule by itself.
 
     The good case is a job that the image can do, best a short one of three epochs or more: give it as --job, or with
-    --hyperparameters, --channel and --metric. Each rule is reported as pass, fail, or not applicable, with what was
-    sent, what came back, and how to mend it.
+    --hyperparameters, --channel and --metric. What it serves is asked with --payload; the model is the one that the
+    good case trains, or --model. Each rule is reported as pass, fail, or not applicable, with what was sent, what came
+    back, and how to mend it.
 
     The exit code is 1 where a rule is broken that is a must; what should be is a warning.
     """
-    items = [item for item in checklist().values() if (not only or item.id in only) and _is_of(item, training_only)]
+    items = [item for item in checklist().values() if not only or item.id in only]
+    items = [item for item in items if is_of(item, must_train=must_train, must_serve=must_serve)]
     if explain is not None:
         items = [checklist()[explain]]
     if list_items or explain is not None:
         _tell(items, in_full=explain is not None, as_json=as_json)
         return ExitCode.DONE
     machine = invocation.machine()
-    case = read_case(image, machine, **good_case)
-    report = _examine(
-        machine, case, [item.id for item in items], workers=workers, patience=Patience(limit=limit, grace=grace)
-    )
+    asked = _asked(image, machine, must_train=must_train, must_serve=must_serve, **good_case)
+    if asked.processing is not None:
+        items = [item for item in items if only or item.id in processing_ids()]
+    patience = Patience(limit=limit, grace=grace)
+    report = _examine(machine, asked, [item.id for item in items], workers=workers, patience=patience)
     for path, text in ((junit_file, junit), (certificate_file, certificate)):
         if path is not None:
             path.write_text(text(report), encoding="utf-8")
@@ -153,8 +167,24 @@ def check(
     return ExitCode.JOB_FAILED if report.broken else ExitCode.DONE
 
 
-def _is_of(item: Item, training_only: bool) -> bool:
-    return item.section == "training" or not training_only
+def _asked(image: str | None, machine: Machine, *, must_train: bool, must_serve: bool, **options: Any) -> Asked:
+    """What the options ask for; those of serving are told from those of training by their names."""
+    serving = {name: options.pop(name) for name in _OF_SERVING}
+    claims = options.pop("claims")
+    claims_of_serving = [claim for claim in claims if claim in tuple(ServingClaim)]
+    training = {**options, "claims": [claim for claim in claims if claim not in claims_of_serving]}
+    serving["claims"] = claims_of_serving
+    processing = read_processing_case(image, machine, **training, **{name: serving[name] for name in _OF_SERVING})
+    case = GoodCase(image=processing.image) if processing is not None else read_case(image, machine, **training)
+    return Asked(
+        training=case,
+        serving=read_served_case(case.image, **serving),
+        processing=processing,
+        is_described_train=any(training.values()),
+        is_described_serve=any(serving.values()),
+        must_train=must_train,
+        must_serve=must_serve,
+    )
 
 
 def _tell(items: Sequence[Item], *, in_full: bool, as_json: bool) -> None:
@@ -181,42 +211,27 @@ def _item_document(item: Item) -> dict[str, str]:
 
 
 def _examine(
-    machine: Machine, case: GoodCase, wanted: Collection[str], *, workers: int | None, patience: Patience
+    machine: Machine, asked: Asked, wanted: Collection[str], *, workers: int | None, patience: Patience
 ) -> Report:
-    facts, engine = _image(machine, case.image), machine.engine.facts()
+    facts, engine = _image(machine, asked.training.image), machine.engine.facts()
     side_by_side = workers or max(1, min(engine.cpus, _MOST_SIDE_BY_SIDE))
     # Below the home, which the engine can see; an image's files are the image's own until they are removed.
     parent = machine.profile.home / "checks"
     parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=parent))
     folder.chmod(0o755)  # containers that do not run as root go through it
-    probe = Probe(
-        engine=machine.engine,
-        case=case,
-        home=machine.profile.home,
-        folder=folder,
-        patience=patience,
-        cpus=engine.cpus / side_by_side if engine.cpus >= side_by_side else None,
-        clock=machine.clock,
-        sleep=machine.parts.sleep,
-    )
+    cpus = engine.cpus / side_by_side if engine.cpus >= side_by_side else None
+    bench = Bench(machine=machine, image=facts, folder=folder, patience=patience, cpus=cpus)
     try:
         with check_screen.progress() as told:
-            results = Examination(
-                probe=probe,
-                case=case,
-                image=facts,
-                wanted=wanted,
-                workers=side_by_side,
-                folder=folder,
-                progress=told,
-            ).results()
+            parts = parts_of(asked, bench, wanted)
+            results = Examination(parts, wanted=wanted, workers=side_by_side, progress=told).results()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         if folder.exists():
             click.echo(f"Files of the image's own user are left in {folder}.", err=True)
     return Report(
-        image=case.image,
+        image=asked.training.image,
         digest=facts.digest,
         date=datetime.fromtimestamp(machine.clock(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         versions={"Algodock": version("algodock"), "container engine": engine.version},

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import regex
 
+from contracts.channels import InputMode, SourceType
 from contracts.jobs import TrainingJobSpec
 from contracts.metrics import MetricDefinition
 from tuner.channels.addresses import is_local, local_path
@@ -62,17 +63,38 @@ def case_of_job(path: Path, machine: Machine) -> GoodCase:
             f"{path}: a check reads channels of this machine only; give {', '.join(elsewhere)} as"
             " --channel NAME=PATH in a job file without it"
         )
+    listed = [
+        one.name
+        for one in spec.channels
+        if one.source_type is SourceType.MANIFEST and one.input_mode is not InputMode.PIPE
+    ]
+    if listed:
+        raise NotSupported(
+            f"{path}: a check gives channels as files or folders; give {', '.join(listed)}, which is a manifest, as"
+            " --channel NAME=PATH in a job file without it"
+        )
     claims = set()
     if spec.network_isolation:
         claims.add(Claim.ISOLATION)
     if spec.checkpoint_path is not None:
         claims.add(Claim.CHECKPOINTS)
+    if len(spec.hosts) > 1:
+        claims.add(Claim.HOSTS)
     overridden = spec.entry_point is not None or spec.arguments is not None
     return GoodCase(
         image=spec.image,
         hyperparameters=spec.hyperparameters,
         channels=tuple(
-            GivenChannel(name=one.name, path=local_path(one.uri), content_type=one.content_type)
+            GivenChannel(
+                name=one.name,
+                path=local_path(one.uri),
+                content_type=one.content_type,
+                mode=one.input_mode,
+                record_wrapper=one.record_wrapper,
+                compression=one.compression,
+                source_type=one.source_type,
+                attribute_names=one.attribute_names,
+            )
             for one in spec.channels
         ),
         environment=spec.environment,

@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from contracts.channels import Compression, InputMode, RecordWrapper, SourceType
 from contracts.metrics import MetricDefinition
 
 #: The names of the hyperparameter that counts epochs; the service's Hyperband knows these.
 _EPOCH_NAMES = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")
 _SEED_NAMES = ("seed", "random_seed", "random-seed", "random_state")
+#: What names of hyperparameters begin with that the SDK adds for its toolkits: which program to run, what to log.
+SDK_PREFIX = "sagemaker_"
 #: What training is made longer by where it is to be interrupted.
 _LONGER = 1000
 
@@ -18,18 +21,30 @@ _LONGER = 1000
 class Claim(StrEnum):
     """What an author claims of an image, so that the items about it apply."""
 
+    ARTIFACTS = "artifacts"  #: beside the model it leaves files in /opt/ml/output/data
     CHECKPOINTS = "checkpoints"
+    HOSTS = "hosts"  #: it trains on several hosts
     ISOLATION = "isolation"
     PIPE = "pipe"
+    RECORD_IO = "recordio"  #: in Pipe mode it reads RecordIO, one record an object
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GivenChannel:
-    """A channel of the good case; `path` is a folder or a file of this host."""
+    """A channel of the good case; `path` is a folder or a file of this host.
+
+    One of `mode` Pipe is fed through FIFOs in every run, and claims that the image reads them. `attribute_names` are
+    those of an augmented manifest, in the order in which each line gives them.
+    """
 
     name: str
     path: Path
     content_type: str | None = None
+    mode: InputMode = InputMode.FILE
+    record_wrapper: RecordWrapper = RecordWrapper.NONE
+    compression: Compression = Compression.NONE
+    source_type: SourceType = SourceType.PREFIX
+    attribute_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +72,11 @@ class GoodCase:
         """How many epochs the good case trains, where a hyperparameter says so."""
         name = self._first_of(_EPOCH_NAMES)
         return None if name is None or not is_integer(self.hyperparameters[name]) else int(self.hyperparameters[name])
+
+    @property
+    def reads_pipes(self) -> bool:
+        """Whether the image is said to read Pipe mode: claimed, or a channel of the good case is in it."""
+        return Claim.PIPE in self.claims or any(channel.mode is InputMode.PIPE for channel in self.channels)
 
     @property
     def has_seed(self) -> bool:

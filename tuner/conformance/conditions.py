@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from contracts.channels import InputMode
 from contracts.hyperparameters import MAX_VALUE_LENGTH, TUNING_OBJECTIVE_METRIC
 from tuner.conformance.case import Claim, GoodCase, is_fraction, is_integer
 from tuner.conformance.sending import Sending, SentChannel, strict_environment
@@ -37,7 +38,8 @@ def read_only_config(sending: Sending, _: GoodCase) -> Sending:
 
 def read_only_channels(sending: Sending, _: GoodCase) -> Sending | str:
     """No channel can be written."""
-    return replace(sending, channels_read_only=True) if sending.channels else _NO_CHANNEL
+    changed = _change_folders(sending, lambda channel: channel)
+    return changed if isinstance(changed, str) else replace(changed, channels_read_only=True)
 
 
 def tuning_key(sending: Sending, case: GoodCase) -> Sending:
@@ -47,15 +49,16 @@ def tuning_key(sending: Sending, case: GoodCase) -> Sending:
 
 
 def sagemaker_keys(sending: Sending, _: GoodCase) -> Sending:
-    """What the SDK's framework estimators add, JSON inside the strings."""
+    """What the SDK's framework estimators add, JSON inside the strings; the good case's own stay.
+
+    Not ``sagemaker_program`` and the like: an image on AWS's training toolkit has to do what they say.
+    """
     added = {
-        "sagemaker_program": '"train.py"',
         "sagemaker_container_log_level": "20",
         "sagemaker_job_name": '"algodock-check"',
         "sagemaker_region": '"us-east-1"',
-        "sagemaker_mpi_enabled": "false",
     }
-    return with_hyperparameters(sending, added)
+    return with_hyperparameters(sending, {**added, **sending.hyperparameters})
 
 
 def more_resource_fields(sending: Sending, _: GoodCase) -> Sending:
@@ -152,14 +155,14 @@ def no_content_type(sending: Sending, _: GoodCase) -> Sending | str:
 
 def nested_files(sending: Sending, _: GoodCase) -> Sending | str:
     """The files of every channel in a sub-folder of a sub-folder."""
-    return _change_channels(sending, lambda channel: replace(channel, nested=True))
+    return _change_folders(sending, lambda channel: replace(channel, nested=True))
 
 
 def odd_files(sending: Sending, _: GoodCase) -> Sending | str:
     """Files in every channel that are no data."""
     if not all(channel.source is None or has_few_entries(channel.source) for channel in sending.channels):
         return "a channel has too many entries at its top to be mounted one by one"
-    return _change_channels(sending, lambda channel: replace(channel, odd_files=True))
+    return _change_folders(sending, lambda channel: replace(channel, odd_files=True))
 
 
 def small_shared_memory(sending: Sending, _: GoodCase) -> Sending:
@@ -187,6 +190,13 @@ def _change_channels(sending: Sending, change: Callable[[SentChannel], SentChann
     if not sending.channels:
         return _NO_CHANNEL
     return replace(sending, channels=tuple(change(channel) for channel in sending.channels))
+
+
+def _change_folders(sending: Sending, change: Callable[[SentChannel], SentChannel]) -> Sending | str:
+    """Change the channels that are folders."""
+    if sending.channels and all(channel.mode is InputMode.PIPE for channel in sending.channels):
+        return "every channel of the good case is in Pipe mode: there is no folder"
+    return _change_channels(sending, lambda channel: channel if channel.mode is InputMode.PIPE else change(channel))
 
 
 #: What the platform always brings, or may bring to any job: an image has to live with all of it at once.

@@ -17,6 +17,9 @@ _SECRET_NAME = re.compile(
     r"SECRET|PASSWORD|PASSWD|PRIVATE_KEY|(?:^|_)(?:API_?KEY|ACCESS_KEY|TOKEN)(?:_|$)", re.IGNORECASE
 )
 _SECRET_VALUE = re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY-----")
+_MAY_HAVE_GONE_ON = (
+    "it may have gone on to its end: training cannot be made longer without a hyperparameter called epochs"
+)
 _OVER_TOO_SOON = "training was over before it could be interrupted: give a good case that takes longer"
 
 
@@ -216,11 +219,22 @@ def _leads_out(path: str, target: str) -> bool:
     return target.startswith("/") or end == ".." or end.startswith("../")
 
 
+def artifacts(evidence: Evidence) -> Verdict:
+    """TRAIN-OUT-DATA."""
+    if Claim.ARTIFACTS not in evidence.case.claims:
+        return not_applicable("further artifacts are not claimed (--claim artifacts)")
+    found = evidence.good.output_files
+    return either(bool(found), f"/opt/ml/output/data holds {shortened(', '.join(found)) or 'no file'}")
+
+
 def _interrupted(evidence: Evidence, name: str) -> Run | Verdict:
     run = evidence.runs.get(name)
     if run is None:
         return missing(evidence, name)
-    return not_applicable(_OVER_TOO_SOON) if run.signalled_at is None else run
+    if run.signalled_at is None:
+        return not_applicable(_OVER_TOO_SOON)
+    went_on = evidence.case.epochs is None and run.exit_code is not None and len(run.lines) >= len(evidence.good.lines)
+    return not_applicable(_MAY_HAVE_GONE_ON) if went_on else run
 
 
 def _after_signal(run: Run) -> str:
@@ -235,10 +249,6 @@ def stop_ends_it(evidence: Evidence) -> Verdict:
     run = _interrupted(evidence, "stopped")
     if isinstance(run, Verdict):
         return run
-    if evidence.case.epochs is None and run.exit_code is not None and len(run.lines) >= len(evidence.good.lines):
-        return not_applicable(
-            "it may have gone on to its end: training cannot be made longer without a hyperparameter called epochs"
-        )
     return either(run.exit_code is not None, _after_signal(run))
 
 
@@ -335,7 +345,18 @@ def needs_nothing_of_its_own(evidence: Evidence) -> Verdict:
     if run is None:
         reason = evidence.reasons.get("hidden", "")
         return passed(reason) if reason == NOTHING_TO_HIDE else missing(evidence, "hidden")
-    return either(run.is_good, run.words, "the image's own files under /opt/ml hidden, /opt/ml/code excepted")
+    # An interpreter whose program is hidden may well end with 0.
+    did_its_work = run.is_good and (bool(run.model_files) or not evidence.good.model_files)
+    return either(did_its_work, run.words, "the image's own files under /opt/ml hidden, /opt/ml/code excepted")
+
+
+def no_driver(evidence: Evidence) -> Verdict:
+    """TRAIN-GPU-NO-DRIVER."""
+    listing = evidence.runs.get("drivers")
+    if listing is None:
+        return missing(evidence, "drivers")
+    found = shortened(", ".join(text for text in listing.texts if text.startswith("/usr/")))
+    return either(not found, f"it has {found}" if found else "no file of a driver is where programs look for it")
 
 
 def platform_of_image(evidence: Evidence) -> Verdict:

@@ -5,9 +5,9 @@ import math
 import regex
 
 from contracts.metrics import parse_metric_value
-from tuner.conformance.evidence import Evidence, Verdict, either, matches, not_applicable, values
+from tuner.conformance.evidence import Evidence, Verdict, either, failed, matches, not_applicable, values
 from tuner.conformance.judgements import missing
-from tuner.conformance.observation import shortened
+from tuner.conformance.observation import Run, shortened
 
 _NO_METRICS = "no metric definition is given: give a job file that has them, with --job, or --metric NAME=REGEX"
 #: The API's limits.
@@ -15,11 +15,9 @@ _MOST_DEFINITIONS = 40
 _LONGEST_REGEX = 500
 _LONGEST_NAME = 255
 #: How far apart two runs of one seed may be, relatively: sums in another order differ in the last digits.
-_TOLERANCE = 1e-3
-#: A first line later than this part of the run's time came out of a buffer.
-_LATE = 0.8
-#: Lines that come within this part of a run come all at once.
-_AT_ONCE = 0.1
+TOLERANCE = 1e-3
+#: More lines than a whole good run prints, in less than so many seconds, came out of a buffer.
+_BLOCK_SECONDS = 0.01
 
 
 def prints(evidence: Evidence) -> Verdict:
@@ -37,13 +35,21 @@ def prints_at_once(evidence: Evidence) -> Verdict:
         return not_applicable(
             f"the good case took {good.seconds:.1f} s; at least {evidence.patience.telling:g} s are needed to tell"
         )
-    first, last = min(good.line_times), max(good.line_times)
-    # A slow start alone is no buffering: the lines then come one after the other, however late the first.
-    came_as_they_were_printed = first < _LATE * good.seconds or last - first > _AT_ONCE * good.seconds
-    return either(
-        came_as_they_were_printed,
-        f"the first line came after {first:.1f}, the last after {last:.1f} of {good.seconds:.1f} s",
-    )
+    came = _when(good)
+    longer = evidence.runs.get("longer")
+    if not good.printed_at_its_end or longer is None:
+        return either(not good.printed_at_its_end, came)
+    # A slow start with little work after it looks the same: with a thousand times the work it does not.
+    if longer.signalled_at is None:
+        return failed(f"{came}; with more epochs no line came within {longer.seconds:.1f} s")
+    at_once = max(longer.line_times) - min(longer.line_times) < _BLOCK_SECONDS
+    in_a_block = at_once and len(longer.lines) > len(good.lines)
+    return either(not in_a_block, f"{came}; with more epochs {len(longer.lines)} lines, {_when(longer)}")
+
+
+def _when(run: Run) -> str:
+    first, last = min(run.line_times), max(run.line_times)
+    return f"the first line came after {first:.1f}, the last after {last:.1f} of {run.seconds:.1f} s"
 
 
 def prints_lines(evidence: Evidence) -> Verdict:
@@ -112,5 +118,5 @@ def same_seed(evidence: Evidence) -> Verdict:
     first, second = values(metric, evidence.good.texts), values(metric, run.texts)
     if not first or not second:
         return not_applicable(f"{metric.name} has no value to compare: see TRAIN-METRIC-MATCH")
-    same = math.isclose(first[-1], second[-1], rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
+    same = math.isclose(first[-1], second[-1], rel_tol=TOLERANCE, abs_tol=TOLERANCE)
     return either(same, f"the last {metric.name} was {first[-1]:g}, then {second[-1]:g}", "the good case twice")

@@ -1,8 +1,9 @@
 """What was seen of one run of an image."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from tuner.jobs.log_lines import LogLine
 
@@ -11,6 +12,10 @@ CRASHES = frozenset({132, 134, 135, 136, 137, 139})
 
 _NUMBER = re.compile(r"\d+(?:[.:,]\d+)*")
 _SHOWN = 200
+#: A first line later than this part of a run's time is late.
+_LATE = 0.8
+#: Lines that come within this part of a run come all at once.
+_AT_ONCE = 0.1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,8 +31,9 @@ class Run:
     """One run. All times are in seconds since the container started.
 
     `exit_code` is None where the check had to kill it; `refusal` is the engine's text where it could not be started.
-    `failure` is the failure file's text, None without one. `signalled_at` is when the first signal was sent, None where
-    the run was over before.
+    `failure` is the failure file's text, None without one; `model_folder` is where its model is on this host.
+    `signalled_at` is when the first signal was sent, None where the run was over before. `epochs_read` says
+    of each Pipe channel, for each FIFO that was opened, whether all of it was taken.
     """
 
     exit_code: int | None
@@ -39,14 +45,23 @@ class Run:
     failure: str | None = None
     failure_is_utf8: bool = True
     model_files: Sequence[str] = ()
+    model_folder: Path | None = None
     model_links: Sequence[Link] = ()
     checkpoint_files: Sequence[str] = ()
+    output_files: Sequence[str] = ()
     signalled_at: float | None = None
+    epochs_read: Mapping[str, Sequence[bool]] = field(default_factory=dict)
 
     @property
     def is_good(self) -> bool:
         """Whether it ended by itself with exit code 0."""
         return self.exit_code == 0
+
+    @property
+    def printed_at_its_end(self) -> bool:
+        """Whether its lines came all at once, and late: out of a buffer, or after a long start and little work."""
+        first, last = min(self.line_times, default=0.0), max(self.line_times, default=0.0)
+        return first >= _LATE * self.seconds and last - first <= _AT_ONCE * self.seconds
 
     @property
     def texts(self) -> list[str]:

@@ -1,19 +1,22 @@
 """Runs a container of the image once, and observes it."""
 
 import itertools
-import os
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event, Lock
 
+from contracts.resources import Host
 from tuner.conformance.case import GoodCase
-from tuner.conformance.observation import Link, Run
+from tuner.conformance.company import Company, Place
+from tuner.conformance.feeding import Feeds
+from tuner.conformance.observation import Run
 from tuner.conformance.sending import Sending
 from tuner.conformance.staging import Staged, stage
+from tuner.conformance.traces import files_below, left_by_training, read_lines
 from tuner.engine.protocol import (
     HOME_LABEL,
     JOB_LABEL,
@@ -21,14 +24,10 @@ from tuner.engine.protocol import (
     ContainerState,
     ContainerStatus,
     Engine,
-    LogFrame,
 )
 from tuner.engine.wire import seconds as seconds_of
-from tuner.errors import ContainerNotFound, EngineError, EngineRejected, ImageNotFound, TunerError
-from tuner.jobs.log_lines import LineAssembler, LogLine
-
-#: How much of a failure file is read, in bytes.
-_FAILURE_BYTES = 64 * 1024
+from tuner.errors import EngineError, EngineRejected, ImageNotFound, TunerError
+from tuner.jobs.log_lines import LogLine
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +36,8 @@ class Patience:
 
     `limit` for the good case; `grace` from SIGTERM to SIGKILL; `spare` what a run that ought to fail may take beyond
     three times a good one; `telling` what a run must take at least to show whether its output is buffered; `between`
-    two signals; `poll` between two looks at a container.
+    two signals; `poll` between two looks at a container; `late` is what a FIFO of a later epoch is late,
+    `unknown` how long the name of a host is not known yet.
     """
 
     limit: float = 600.0
@@ -46,6 +46,8 @@ class Patience:
     telling: float = 3.0
     between: float = 0.3
     poll: float = 0.1
+    late: float = 5.0
+    unknown: float = 20.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +65,16 @@ class Interruption:
 
     moment: Callable[[Glimpse], bool]
     signals: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Watch:
+    """How a container is watched; `staged` is where its files are, None where nobody looks at them."""
+
+    limit: float
+    interruption: Interruption | None = None
+    staged: Staged | None = None
+    place: Place | None = None
 
 
 class CheckAbandoned(TunerError):
@@ -93,7 +105,7 @@ class Probe:
         self._case = case
         self._home = home
         self._folder = folder
-        self._cpus = cpus
+        self.cpus = cpus
         self._clock = clock
         self._sleep = sleep
         self._token = secrets.token_hex(4)
@@ -110,6 +122,10 @@ class Probe:
         with self._names:
             return f"algodock-check-{self._token}-{next(self._numbers)}"
 
+    def labels(self, name: str) -> Mapping[str, str]:
+        """What a container of this check carries, so that it is found whatever happens."""
+        return {HOME_LABEL: str(self._home), JOB_LABEL: name}
+
     def run(
         self,
         sending: Sending,
@@ -117,8 +133,12 @@ class Probe:
         interruption: Interruption | None = None,
         limit: float | None = None,
         checkpoints: Path | None = None,
+        place: Place | None = None,
     ) -> Run:
-        """Run the image with `sending` until it ends, or for `limit` seconds; raises EngineError."""
+        """Run the image with `sending` until it ends, or for `limit` seconds; raises EngineError.
+
+        `place` is where it stands among the hosts of one job, if it does not train alone.
+        """
         name = self.new_name()
         staged = stage(sending, self._folder / name, checkpoints)
         spec = ContainerSpec(
@@ -128,15 +148,43 @@ class Probe:
             arguments=self._case.arguments,
             environment=sending.environment,
             mounts=staged.mounts,
-            labels={HOME_LABEL: str(self._home), JOB_LABEL: name},
+            labels=self.labels(name),
+            hostname=None if place is None else place.hostname,
             network=sending.network,
-            cpus=self._cpus,
+            private_network=None if place is None else place.network,
+            aliases=(Host().name if place is None else place.host,),
+            cpus=self.cpus,
             shm_bytes=sending.shm_bytes,
         )
-        return self._observe(spec, staged, interruption, self.patience.limit if limit is None else limit)
+        feeds = Feeds(sending, staged.layout)
+        feeds.start()
+        try:
+            watched_for = self.patience.limit if limit is None else limit
+            watch = _Watch(staged=staged, interruption=interruption, limit=watched_for, place=place)
+            seen = self._observe(spec, watch)
+        finally:
+            read = feeds.close()
+        return replace(seen, epochs_read=read)
 
-    def shell(self, script: str) -> tuple[int | None, list[str]]:
-        """Run `script` with the image's own /bin/sh, nothing mounted: exit code (None without a shell) and lines."""
+    @contextmanager
+    def network(self, *, leads_out: bool, interface_prefix: str | None = None) -> Iterator[str]:
+        """A private network, by its name; without `leads_out` there is no way out of it."""
+        name = self.new_name()
+        self._engine.create_network(
+            name, {HOME_LABEL: str(self._home)}, internal=not leads_out, interface_prefix=interface_prefix
+        )
+        try:
+            yield name
+        finally:
+            with suppress(EngineError):  # as with containers
+                self._engine.remove_network(name)
+
+    def company(self, hosts: Sequence[str], late: Mapping[str, float]) -> Company:
+        """What keeps the containers of `hosts` together; those in `late` start so many seconds after the first."""
+        return Company(hosts, late=late, grace=self.patience.grace, clock=self._clock)
+
+    def shell(self, script: str) -> Run:
+        """Run `script` with the image's own /bin/sh, nothing mounted; the run has a refusal where there is none."""
         name = self.new_name()
         spec = ContainerSpec(
             name=name,
@@ -144,15 +192,16 @@ class Probe:
             entry_point=("/bin/sh", "-c", script),
             arguments=(),
             environment={},
-            labels={HOME_LABEL: str(self._home), JOB_LABEL: name},
+            labels=self.labels(name),
             network=False,
         )
-        run = self._observe(spec, None, None, self.patience.limit)
-        return (None if run.refusal else run.exit_code), run.texts
+        return self.observe(spec, interruption=None, limit=self.patience.limit)
 
-    def _observe(
-        self, spec: ContainerSpec, staged: Staged | None, interruption: Interruption | None, limit: float
-    ) -> Run:
+    def observe(self, spec: ContainerSpec, *, interruption: Interruption | None, limit: float) -> Run:
+        """Run a container of `spec` and watch it, without a look at what it leaves in files."""
+        return self._observe(spec, _Watch(interruption=interruption, limit=limit))
+
+    def _observe(self, spec: ContainerSpec, watch: _Watch) -> Run:
         try:
             container_id = self._engine.create(spec)
         except ImageNotFound:
@@ -160,41 +209,55 @@ class Probe:
         except EngineRejected as error:  # no command at all, for one
             return Run(exit_code=None, seconds=0.0, refusal=str(error))
         try:
-            return self._follow(container_id, staged, interruption, limit)
+            return self._follow(container_id, watch)
         finally:
             with suppress(EngineError):  # the engine has gone: what it was asked for has said so
                 self._engine.remove(container_id)
 
-    def _follow(self, container_id: str, staged: Staged | None, interruption: Interruption | None, limit: float) -> Run:
+    def _follow(self, container_id: str, watch: _Watch) -> Run:
+        place = watch.place
+        if place is not None and not self._turn_to_start(place):
+            return Run(exit_code=None, seconds=0.0, refusal="another host had failed before this one was started")
         try:
             self._engine.start(container_id)
         except EngineRejected as error:
             return Run(exit_code=None, seconds=0.0, refusal=str(error))
         started = self._clock()
-        signalled = self._wait(container_id, staged, interruption, started, limit)
+        if place is not None:
+            place.company.has_started(place.host)
+        signalled = self._wait(container_id, watch, started)
         state = self._engine.state(container_id)
         killed = state.status is not ContainerStatus.EXITED
         if killed:
             self._engine.signal(container_id, "SIGKILL")
             state = self._until_exited(container_id)
-        return self._seen(container_id, state, staged, killed=killed, signalled_at=signalled)
+        return self._seen(container_id, state, watch.staged, killed=killed, signalled_at=signalled)
 
-    def _wait(
-        self, container_id: str, staged: Staged | None, interruption: Interruption | None, started: float, limit: float
-    ) -> float | None:
+    def _turn_to_start(self, place: Place) -> bool:
+        """Wait until it is the host's turn; return whether it still makes sense to start it."""
+        while not place.company.may_start(place.host):
+            if self._abandoned.is_set():
+                raise CheckAbandoned("the check was given up")
+            if place.company.has_failed:
+                return False
+            self._sleep(self.patience.poll)
+        return True
+
+    def _wait(self, container_id: str, watch: _Watch, started: float) -> float | None:
         """Wait until the container has ended or its time is up; return when it was signalled, if it was."""
         signalled: float | None = None
+        interruption, place = watch.interruption, watch.place
         while self._engine.state(container_id).status is not ContainerStatus.EXITED:
             if self._abandoned.is_set():
                 raise CheckAbandoned("the check was given up")
             passed = self._clock() - started
-            allowed = limit if signalled is None else signalled + self.patience.grace
-            if passed > allowed:
+            allowed = watch.limit if signalled is None else signalled + self.patience.grace
+            if passed > allowed or (place is not None and place.company.time_is_up):
                 break
             if (
                 interruption is not None
                 and signalled is None
-                and interruption.moment(self._glimpse(container_id, staged, passed))
+                and interruption.moment(self._glimpse(container_id, watch.staged, passed))
             ):
                 self._interrupt(container_id, interruption.signals)
                 signalled = self._clock() - started
@@ -208,9 +271,9 @@ class Probe:
             self._engine.signal(container_id, signal_name)
 
     def _glimpse(self, container_id: str, staged: Staged | None, passed: float) -> Glimpse:
-        lines, _ = _read_lines(self._engine.frames(container_id, follow=False))
+        lines, _ = read_lines(self._engine.frames(container_id, follow=False))
         return Glimpse(
-            lines=lines, seconds=passed, has_checkpoint=staged is not None and bool(_files(staged.checkpoints))
+            lines=lines, seconds=passed, has_checkpoint=staged is not None and bool(files_below(staged.checkpoints))
         )
 
     def _until_exited(self, container_id: str) -> ContainerState:
@@ -230,9 +293,9 @@ class Probe:
         killed: bool,
         signalled_at: float | None,
     ) -> Run:
-        lines, unfinished = _read_lines(self._engine.frames(container_id, follow=False))
+        lines, unfinished = read_lines(self._engine.frames(container_id, follow=False))
         began = state.started_at or 0.0
-        left = {} if staged is None else _left(staged)
+        left = {} if staged is None else left_by_training(staged)
         if staged is not None:
             staged.layout.config.chmod(0o755)  # whatever the run was given; the folder is to be removed
         return Run(
@@ -244,58 +307,3 @@ class Probe:
             signalled_at=signalled_at,
             **left,  # type: ignore[arg-type]  # the members of Run that are about files
         )
-
-
-def _read_lines(frames: Iterator[LogFrame]) -> tuple[list[LogLine], bool]:
-    """The lines in `frames`, and whether the last of a stream lacks its newline."""
-    assembler = LineAssembler()
-    lines: list[LogLine] = []
-    last: dict[str, bytes] = {}
-    with suppress(ContainerNotFound):
-        for frame in frames:
-            lines += assembler.feed(frame)
-            last[frame.stream] = frame.payload
-    lines += assembler.finish()
-    return lines, any(payload and not payload.endswith(b"\n") for payload in last.values())
-
-
-def _left(staged: Staged) -> Mapping[str, object]:
-    failure, is_utf8 = _failure(staged.layout.failure)
-    model = staged.layout.model
-    return {
-        "failure": failure,
-        "failure_is_utf8": is_utf8,
-        "model_files": _files(model),
-        "model_links": [
-            Link(path=str(path.relative_to(model)), target=os.readlink(path))  # noqa: PTH115 - as text, as it stands
-            for path in sorted(model.rglob("*"))
-            if path.is_symlink()
-        ],
-        "checkpoint_files": _files(staged.checkpoints),
-    }
-
-
-def _files(folder: Path) -> list[str]:
-    """The files below `folder` that hold something, newest last; links are not followed."""
-    if not folder.is_dir():
-        return []
-    found: list[tuple[int, str]] = []
-    for path in folder.rglob("*"):
-        with suppress(FileNotFoundError):  # renamed by the container in this instant
-            status = path.lstat()
-            if path.is_file() and not path.is_symlink() and status.st_size:
-                found.append((status.st_mtime_ns, str(path.relative_to(folder))))
-    return [name for _, name in sorted(found)]
-
-
-def _failure(path: Path) -> tuple[str | None, bool]:
-    """The failure file's text, and whether it is UTF-8; a link is not followed, for an image may plant one."""
-    if path.is_symlink() or not path.is_file():
-        return None, True
-    with path.open("rb") as file:
-        content = file.read(_FAILURE_BYTES)
-    try:
-        return content.decode(), True
-    except UnicodeDecodeError as error:
-        cut = len(content) == _FAILURE_BYTES and error.start > _FAILURE_BYTES - 4
-        return content.decode(errors="replace"), cut

@@ -4,16 +4,17 @@ A recipe gives the runs by name, or says in a text why it makes none.
 """
 
 import shutil
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from contracts.channels import InputMode
-from tuner.conformance.case import Claim, GoodCase, is_fraction, is_integer
+from tuner.conformance.bench import Bench, Recipe
+from tuner.conformance.case import SDK_PREFIX, GoodCase, is_fraction, is_integer
 from tuner.conformance.conditions import with_hyperparameters
-from tuner.conformance.evidence import matches
 from tuner.conformance.observation import Run
-from tuner.conformance.probe import Glimpse, Interruption, Probe
+from tuner.conformance.probe import Glimpse, Interruption
+from tuner.conformance.recipes_of_hosts import RECIPES_OF_HOSTS
+from tuner.conformance.recipes_of_pipes import RECIPES_OF_PIPES
 from tuner.conformance.sending import Sending
 from tuner.engine.protocol import ImageFacts
 
@@ -27,27 +28,14 @@ _LONG = NO_NUMBER + "-" + "9a" * 1200
 _LIST_OPT_ML = (
     'for f in /opt/ml/* /opt/ml/.[!.]*; do if [ -d "$f" ]; then echo "$f/"; elif [ -e "$f" ]; then echo "$f"; fi; done'
 )
+#: The same of what belongs to NVIDIA's driver, in the folders where programs find it. Toolkits have stubs and compat
+#: libraries elsewhere, and files of no length are what the container runtime mounts the driver on.
+_LIST_DRIVERS = (
+    "for f in /usr/lib/*/libcuda.so* /usr/lib/*/libnvidia-ml.so* /usr/lib64/libcuda.so* /usr/lib64/libnvidia-ml.so*"
+    " /usr/lib/libcuda.so* /usr/local/nvidia/lib*/lib* /usr/bin/nvidia-smi; do"
+    ' if [ -s "$f" ]; then echo "$f"; fi; done'
+)
 _NOT_THE_IMAGES = frozenset(f"/opt/ml/{name}/" for name in ("input", "model", "output", "checkpoints", "code"))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Bench:
-    """What a recipe works with. `start` is the sending that the image is known to do well with, `good` its run."""
-
-    probe: Probe
-    case: GoodCase
-    image: ImageFacts
-    start: Sending
-    good: Run
-    folder: Path
-
-    @property
-    def limit(self) -> float:
-        """How long a run may take that does no more than the good one, in seconds."""
-        return 3 * self.good.seconds + self.probe.patience.spare
-
-
-Recipe = Callable[[Bench], Mapping[str, Run] | str]
 
 
 def again(bench: Bench) -> Mapping[str, Run] | str:
@@ -59,8 +47,9 @@ def again(bench: Bench) -> Mapping[str, Run] | str:
 
 def invalid_values(case: GoodCase) -> Mapping[str, str]:
     """Hyperparameters that make no sense: those that the author names, else a word for every number."""
-    numbers = (name for name, text in case.hyperparameters.items() if is_integer(text) or is_fraction(text))
-    return case.invalid or dict.fromkeys(numbers, NO_NUMBER)
+    numbers = [name for name, text in case.hyperparameters.items() if is_integer(text) or is_fraction(text)]
+    own = (name for name in numbers if not name.startswith(SDK_PREFIX))
+    return case.invalid or dict.fromkeys(own, NO_NUMBER)
 
 
 def bad(bench: Bench) -> Mapping[str, Run] | str:
@@ -81,11 +70,15 @@ def bad_and_long(bench: Bench) -> Mapping[str, Run] | str:
 
 
 def no_hyperparameters(bench: Bench) -> Mapping[str, Run] | str:
-    """An empty hyperparameters.json; watched for a little longer than a good run takes, for defaults may be large."""
-    if not bench.case.hyperparameters:
+    """None but the SDK's, without which a toolkit does not know what to run.
+
+    Watched for a little longer than a good run takes, for defaults may be large.
+    """
+    kept = {name: text for name, text in bench.case.hyperparameters.items() if name.startswith(SDK_PREFIX)}
+    if kept == bench.case.hyperparameters:
         return "the good case has none anyway"
     limit = bench.good.seconds + bench.probe.patience.spare / 4
-    return {"no hyperparameters": bench.probe.run(replace(bench.start, hyperparameters={}), limit=limit)}
+    return {"no hyperparameters": bench.probe.run(replace(bench.start, hyperparameters=kept), limit=limit)}
 
 
 def unknown(bench: Bench) -> Mapping[str, Run]:
@@ -125,18 +118,10 @@ def pipe_mode(bench: Bench) -> Mapping[str, Run] | str:
     """Every channel in Pipe mode."""
     if not bench.start.channels:
         return "the good case has no channel: give one with --channel"
-    if Claim.PIPE in bench.case.claims:
-        return "the image is said to read Pipe mode (--claim pipe)"
-    channels = tuple(replace(channel, mode=InputMode.PIPE) for channel in bench.start.channels)
+    if bench.case.reads_pipes:
+        return "the image is said to read Pipe mode"
+    channels = tuple(replace(channel, mode=InputMode.PIPE) for channel in bench.start.channels)  # and no FIFO
     return {"pipe": bench.probe.run(replace(bench.start, channels=channels), limit=bench.limit)}
-
-
-def _is_training(bench: Bench, glimpse: Glimpse) -> bool:
-    """Whether training is seen to be under way: its metric has a value, or without one, half of the time is over."""
-    metric = bench.case.judged_metric
-    if metric is not None and matches(metric, bench.good.texts):
-        return bool(matches(metric, [line.text for line in glimpse.lines]))
-    return glimpse.seconds >= bench.good.seconds / 2
 
 
 def stopped(bench: Bench) -> Mapping[str, Run]:
@@ -146,16 +131,13 @@ def stopped(bench: Bench) -> Mapping[str, Run]:
     """
     sending = replace(bench.start, hyperparameters=bench.case.longer())
 
-    def in_training(glimpse: Glimpse) -> bool:
-        return _is_training(bench, glimpse)
-
     def at_the_first_line(glimpse: Glimpse) -> bool:
         return bool(glimpse.lines)
 
     runs: dict[str, Run] = {}
     for name, moment, signals in (
-        ("stopped", in_training, ("SIGTERM",)),
-        ("stopped twice", in_training, ("SIGTERM", "SIGTERM")),
+        ("stopped", bench.is_training, ("SIGTERM",)),
+        ("stopped twice", bench.is_training, ("SIGTERM", "SIGTERM")),
         ("stopped early", at_the_first_line, ("SIGTERM",)),
     ):
         interruption = Interruption(moment=moment, signals=signals)
@@ -170,7 +152,7 @@ def killed(bench: Bench) -> Mapping[str, Run]:
     sending = replace(bench.start, with_checkpoints=True)
     kept = bench.folder / "checkpoints-of-a-killed-run"
     interruption = Interruption(
-        moment=lambda glimpse: glimpse.has_checkpoint and _is_training(bench, glimpse), signals=("SIGKILL",)
+        moment=lambda glimpse: glimpse.has_checkpoint and bench.is_training(glimpse), signals=("SIGKILL",)
     )
     runs = {
         "killed": bench.probe.run(sending, interruption=interruption, limit=bench.limit, checkpoints=kept),
@@ -187,6 +169,17 @@ def killed(bench: Bench) -> Mapping[str, Run]:
     return runs
 
 
+def longer(bench: Bench) -> Mapping[str, Run] | str:
+    """A thousand times the epochs until the first line comes, where the good case printed all its lines at its end."""
+    if not bench.good.printed_at_its_end:
+        return "its lines came while it ran"
+    if bench.case.longer() == bench.case.hyperparameters:
+        return "training cannot be made longer without a hyperparameter called epochs"
+    sending = replace(bench.start, hyperparameters=bench.case.longer())
+    first_line = Interruption(moment=lambda glimpse: bool(glimpse.lines), signals=("SIGKILL",))
+    return {"longer": bench.probe.run(sending, interruption=first_line, limit=bench.limit)}
+
+
 def roots_config(bench: Bench) -> Mapping[str, Run] | str:
     """The config folder as on the service: root's, with a mode that keeps everybody else out."""
     if is_root(bench.image):
@@ -201,13 +194,19 @@ def is_root(image: ImageFacts) -> bool:
 
 def hidden_files(bench: Bench) -> Mapping[str, Run] | str:
     """What the image brings under /opt/ml, /opt/ml/code excepted, is not to be seen."""
-    code, lines = bench.probe.shell(_LIST_OPT_ML)
-    if code is None:
+    listing = bench.probe.shell(_LIST_OPT_ML)
+    if listing.refusal:
         return "the image has no /bin/sh to list what it brings under /opt/ml"
-    theirs = tuple(line for line in lines if line.startswith("/opt/ml/") and line not in _NOT_THE_IMAGES)
+    theirs = tuple(line for line in listing.texts if line.startswith("/opt/ml/") and line not in _NOT_THE_IMAGES)
     if not theirs:
         return NOTHING_TO_HIDE
     return {"hidden": bench.probe.run(replace(bench.start, hidden=theirs), limit=bench.limit)}
+
+
+def drivers(bench: Bench) -> Mapping[str, Run] | str:
+    """A listing of the image's own files of NVIDIA's driver."""
+    listing = bench.probe.shell(_LIST_DRIVERS)
+    return "the image has no /bin/sh to list its files" if listing.refusal else {"drivers": listing}
 
 
 #: All recipes, by the name under which a reason is kept where one makes no run. The long ones first.
@@ -218,6 +217,8 @@ RECIPES: Mapping[str, Recipe] = {
     "pipe": pipe_mode,
     "no hyperparameters": no_hyperparameters,
     "hidden": hidden_files,
+    "drivers": drivers,
+    "longer": longer,
     "again": again,
     "bad": bad,
     "bad and long": bad_and_long,
@@ -225,4 +226,6 @@ RECIPES: Mapping[str, Recipe] = {
     "no optional": without_optional,
     "empty": empty_channels,
     "root's config": roots_config,
+    **RECIPES_OF_PIPES,
+    **RECIPES_OF_HOSTS,
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from contracts.channels import InputMode, RecordWrapper, SourceType
+from contracts.channels import Compression, InputMode, RecordWrapper, SourceType
 from contracts.resources import format_resource_config
 from tuner.conformance.case import GivenChannel, GoodCase
 
@@ -59,6 +59,7 @@ class SentChannel:
     nested: bool = False
     odd_files: bool = False
     record_wrapper: RecordWrapper = RecordWrapper.NONE
+    compression: Compression = Compression.NONE
     source_type: SourceType = SourceType.PREFIX
     attribute_names: tuple[str, ...] = ()
     shuffle_seed: int | None = None
@@ -115,6 +116,7 @@ def _as_given(channel: GivenChannel) -> SentChannel:
         content_type=channel.content_type,
         mode=channel.mode,
         record_wrapper=channel.record_wrapper,
+        compression=channel.compression,
         source_type=channel.source_type,
         attribute_names=channel.attribute_names,
         feeding=Feeding() if channel.mode is InputMode.PIPE else None,

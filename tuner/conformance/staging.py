@@ -57,7 +57,15 @@ def stage(sending: Sending, folder: Path, checkpoints: Path | None = None) -> St
 
 
 def _write_config(sending: Sending, layout: OptMlLayout) -> None:
-    channels = (Channel(name=one.name, input_mode=one.mode, content_type=one.content_type) for one in sending.channels)
+    channels = (
+        Channel(
+            name=one.name,
+            input_mode=one.mode,
+            content_type=one.content_type,
+            record_wrapper=one.record_wrapper,
+        )
+        for one in sending.channels
+    )
     texts = {
         layout.hyperparameters: json.dumps(sending.hyperparameters, sort_keys=True, ensure_ascii=False),
         layout.input_data_config: format_input_data_config(channels),
@@ -73,7 +81,7 @@ def _write_config(sending: Sending, layout: OptMlLayout) -> None:
 def _lay_out(channel: SentChannel, layout: OptMlLayout, *, read_only: bool) -> Iterator[Mount]:
     """The mounts of one channel. What is the user's is mounted read-only, or copied where it may be written to."""
     if channel.mode is InputMode.PIPE:
-        return  # no folder; the FIFO of an epoch would come with its writer
+        return  # no folder; the FIFO of an epoch comes with its writer
     here, inside = layout.channel(channel.name), OptMlLayout().channel(channel.name)
     here.mkdir()
     source = channel.source

@@ -281,7 +281,12 @@ class FakeEngine:
             self._changed.notify_all()
 
     def create_network(
-        self, name: str, labels: Mapping[str, str], *, internal: bool, interface_prefix: str | None = None
+        self,
+        name: str,
+        labels: Mapping[str, str],
+        *,
+        internal: bool,
+        interface_prefix: str | None = None,  # noqa: ARG002 - containers in memory have no interfaces
     ) -> str:
         """Create a private network, of which nothing is kept but what is listed; raises EngineRejected."""
         self._enter("create_network")

@@ -1,10 +1,12 @@
 """Conditions: each changes what one run is given, and only that; or says why it does not apply."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from conformance_observations import CASE
 
+from contracts.channels import InputMode
 from tuner.conformance import conditions
 from tuner.conformance.case import Claim, GivenChannel, GoodCase
 from tuner.conformance.conditions import ON_THE_PLATFORM, UNUSUAL, Change, together
@@ -42,6 +44,15 @@ def test_what_does_not_apply_is_left_out_of_the_joint_run() -> None:
     left_out = {one.id for one in UNUSUAL} - {one.id for one in applied}
 
     assert {"TRAIN-HP-JSON", "TRAIN-CH-CONTENTTYPE", "TRAIN-CH-NESTED", "TRAIN-CH-ODDNAMES"} == left_out
+
+
+def test_what_the_author_says_to_a_toolkit_stays(case: GoodCase) -> None:
+    """An image on AWS's training toolkit has to run the program that the good case names."""
+    own = {"sagemaker_program": '"iris.py"', "sagemaker_container_log_level": "10"}
+    sent = changed(conditions.sagemaker_keys, replace(case, hyperparameters=own)).hyperparameters
+
+    assert own == {name: sent[name] for name in own}
+    assert {"sagemaker_job_name", "sagemaker_region"} == set(sent) - set(own)
 
 
 def test_fractions_are_sent_in_both_exponent_forms(case: GoodCase) -> None:
@@ -123,3 +134,15 @@ def test_a_longer_job_has_a_thousand_times_the_epochs(case: GoodCase) -> None:
     """Where it says how many."""
     assert "10000" == case.longer()["epochs"]
     assert {"a": "b"} == GoodCase(image="image", hyperparameters={"a": "b"}).longer()
+
+
+def test_a_pipe_channel_has_no_folder_to_put_things_into(case: GoodCase) -> None:
+    """A channel in File mode beside it still has one."""
+    piped = replace(case.channels[0], name="piped", mode=InputMode.PIPE)
+    only = replace(case, channels=(piped,))
+    both = replace(case, channels=(*case.channels, piped))
+
+    assert "no folder" in str(conditions.nested_files(plainest(only), only))
+    assert "no folder" in str(conditions.read_only_channels(plainest(only), only))
+    assert [True, False] == [one.nested for one in changed(conditions.nested_files, both).channels]
+    assert (False, True) == (case.reads_pipes, only.reads_pipes)

@@ -10,8 +10,9 @@ from conformance_observations import CASE, IMAGE
 from tuner.conformance.case import GoodCase
 from tuner.conformance.checklist import checklist
 from tuner.conformance.evidence import Outcome, Result
-from tuner.conformance.examination import Examination, checked_ids
+from tuner.conformance.examination import Examination
 from tuner.conformance.probe import Patience, Probe
+from tuner.conformance.training import TrainingPart, training_ids
 from tuner.engine.fake import FakeEngine
 from tuner.engine.fake_container import FakeContainer
 from tuner.errors import EngineUnreachable
@@ -70,7 +71,7 @@ def examine(tmp_path: Path, told: Told) -> Callable[..., Mapping[str, Result]]:
 
     def run(
         breaks: Broken = lambda _: None,
-        wanted: Collection[str] = checked_ids(),
+        wanted: Collection[str] = training_ids(),
         case: GoodCase = CASE,
         engine: FakeEngine | None = None,
     ) -> Mapping[str, Result]:
@@ -84,9 +85,8 @@ def examine(tmp_path: Path, told: Told) -> Callable[..., Mapping[str, Result]]:
             clock=lambda: next(seconds),
             sleep=lambda _: None,
         )
-        results = Examination(
-            probe=probe, case=case, image=IMAGE, wanted=wanted, workers=2, folder=tmp_path, progress=told
-        ).results()
+        part = TrainingPart(probe=probe, case=case, image=IMAGE, wanted=wanted, folder=tmp_path)
+        results = Examination([part], wanted=wanted, workers=2, progress=told).results()
         return {result.item.id: result for result in results}
 
     return run
@@ -105,7 +105,7 @@ def test_a_good_image_fails_nothing_and_meets_conditions_together(examine: Exami
     results = examine()
 
     assert [] == failures(results)
-    assert set(checked_ids()) == set(results)
+    assert set(training_ids()) == set(results)
     assert Outcome.PASS == results["TRAIN-HP-TUNING-KEY"].outcome
     assert "all that is unusual" in told
     assert "TRAIN-RC-MINIMAL" not in told
@@ -166,9 +166,9 @@ def test_an_image_that_does_not_heed_a_stop_is_asked_once(examine: Examine) -> N
 
 def test_what_this_version_does_not_run_says_why(examine: Examine) -> None:
     """With the checklist's words."""
-    results = examine(wanted=["SERVE-PING-200"])
+    results = examine(wanted=["TRAIN-START-CWD"])
 
-    assert checklist()["SERVE-PING-200"].not_run == results["SERVE-PING-200"].came
+    assert checklist()["TRAIN-START-CWD"].not_run == results["TRAIN-START-CWD"].came
 
 
 def test_an_engine_that_goes_away_ends_the_check(examine: Examine) -> None:

@@ -184,6 +184,7 @@ def test_a_run_that_may_have_gone_on_to_its_end_tells_nothing() -> None:
     ended = evidence(runs={"stopped": stopped()}, case=case)
 
     assert (NONE, PASS) == (judge.stop_ends_it(went_on).outcome, judge.stop_ends_it(ended).outcome)
+    assert NONE == judge.stop_leaves_a_model(went_on).outcome
 
 
 @pytest.mark.parametrize(("twice", "outcome"), [(stopped(), PASS), (stopped(70), FAIL), (stopped(None), FAIL)])
@@ -232,6 +233,14 @@ def test_an_image_may_bring_files_under_opt_ml_that_it_does_not_need() -> None:
     assert FAIL == judge.needs_nothing_of_its_own(evidence(runs={"hidden": CLEAR})).outcome
 
 
+def test_an_interpreter_without_its_program_may_end_with_0_and_has_not_trained() -> None:
+    """The hidden program is an empty file: nothing is printed, no model is left."""
+    good = replace(GOOD, model_files=["weights"])
+
+    assert FAIL == judge.needs_nothing_of_its_own(evidence(good, runs={"hidden": run()})).outcome
+    assert PASS == judge.needs_nothing_of_its_own(evidence(good, runs={"hidden": good})).outcome
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "outcome"),
     [
@@ -274,3 +283,25 @@ def test_reading_numbers_only_is_told_from_failing() -> None:
     assert PASS == judge.reads_strings(evidence()).outcome
     assert FAIL == judge.reads_strings(evidence(CLEAR, {"typed": GOOD})).outcome
     assert NONE == judge.reads_strings(evidence(CLEAR, {"typed": CLEAR})).outcome
+
+
+@pytest.mark.parametrize(
+    ("claims", "files", "outcome"),
+    [(frozenset(), [], NONE), ({Claim.ARTIFACTS}, [], FAIL), ({Claim.ARTIFACTS}, ["report.txt"], PASS)],
+)
+def test_artifacts_are_looked_for_where_they_are_claimed(
+    claims: frozenset[Claim], files: list[str], outcome: Outcome
+) -> None:
+    """Most images leave a model only."""
+    observed = evidence(replace(GOOD, output_files=files), case=replace(CASE, claims=frozenset(claims)))
+
+    assert outcome == judge.artifacts(observed).outcome
+
+
+@pytest.mark.parametrize(
+    ("listed", "outcome"), [([], PASS), (["/usr/lib/x86_64-linux-gnu/libcuda.so.535"], FAIL), (["sh: what?"], PASS)]
+)
+def test_a_driver_is_known_by_its_files(listed: list[str], outcome: Outcome) -> None:
+    """What a shell says besides is none."""
+    assert outcome == judge.no_driver(evidence(runs={"drivers": run(*listed)})).outcome
+    assert NONE == judge.no_driver(evidence(reasons={"drivers": "no shell"})).outcome

@@ -30,6 +30,23 @@ def test_lines_that_all_come_at_the_end_were_buffered(first: float, seconds: flo
     assert outcome == output.prints_at_once(evidence(good)).outcome
 
 
+@pytest.mark.parametrize(
+    ("longer", "outcome"),
+    [
+        (run("a", exit_code=137, signalled_at=3.0), PASS),  # a slow start, little work
+        (run(exit_code=None), FAIL),  # nothing until it was killed
+        (run(*"abcdefgh", exit_code=137, signalled_at=9.0, line_times=[9.0] * 8), FAIL),  # a buffer was full
+        (run(*"abcdefgh", exit_code=137, signalled_at=9.0), PASS),
+    ],
+)
+def test_a_late_first_line_is_looked_at_again_with_more_work(longer: Run, outcome: Outcome) -> None:
+    """A job that starts slowly and does little looks as one does that keeps its lines."""
+    good = run("a", "b", "c", seconds=30.0, line_times=[29.0, 29.1, 29.2])
+    observed = evidence(good, {"longer": longer})
+
+    assert outcome == output.prints_at_once(observed).outcome
+
+
 def test_output_that_ends_without_a_newline_is_no_line() -> None:
     """Its last words are shown."""
     verdict = output.prints_lines(evidence(run("don", unfinished_output=True)))

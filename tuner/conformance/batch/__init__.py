@@ -1,0 +1,1 @@
+"""The batch transform side of `algodock check`: a container that is asked as a transform job asks."""
