@@ -18,6 +18,7 @@ class SyncedCheckpoints:
         self._folder = folder
         self._sync = CheckpointSync(folder, uri)
         self._has_unsaved = False
+        self._told: str | None = None
 
     @classmethod
     def of(cls, spec: TrainingJobSpec, folder: JobFolder) -> Self | None:
@@ -39,6 +40,13 @@ class SyncedCheckpoints:
     def start(self) -> None:
         """Keep S3 in step with the folder from now on."""
         self._sync.start()
+
+    def new_problem(self) -> str | None:
+        """Why S3 has fallen behind, said once; None where it has not, or where it has been said."""
+        problem = self._sync.problem
+        is_new = problem != self._told
+        self._told = problem
+        return problem if is_new else None
 
     def lose(self, *, with_notice: bool) -> None:
         """The instances are gone: only what was in S3 by then is restored, or, `with_notice`, all that was written."""

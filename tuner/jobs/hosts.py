@@ -111,6 +111,11 @@ class RunningHosts:
         return any(member.lost for member in self.members)
 
     @property
+    def lines(self) -> int:
+        """How many lines the logs of all have."""
+        return sum(member.intake.end.lines for member in self.members)
+
+    @property
     def problem(self) -> str | None:
         """Why a channel cannot be fed, as a failure reason."""
         return next((feeds.problem for member in self.members for feeds in member.feeds if feeds.problem), None)

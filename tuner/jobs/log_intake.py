@@ -1,7 +1,7 @@
 """A container's output taken in: frames into lines, lines into the host's log file, and to whoever reads them."""
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -112,6 +112,16 @@ class MetricReader:
                 value=capture.value,
                 time=_seconds(line.timestamp),
             )
+
+
+def missing_metrics(definitions: Sequence[MetricDefinition], found: Container[str], lines: int) -> list[str]:
+    """A warning for each metric that is not among those `found` in so many lines: its pattern may be wrong."""
+    return [
+        f"metric {definition.name!r} was never found: none of the {lines:,} lines of the log holds a number that"
+        f" {definition.regex!r} captures"
+        for definition in definitions
+        if definition.name not in found
+    ]
 
 
 def _seconds(timestamp: str) -> float:

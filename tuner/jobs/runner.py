@@ -20,7 +20,7 @@ from tuner.jobs.checkpoints import SyncedCheckpoints
 from tuner.jobs.containers import training_containers
 from tuner.jobs.folder import JobFolder, channels_of
 from tuner.jobs.hosts import RunningHost, RunningHosts, create_containers, find_containers, remove_containers
-from tuner.jobs.log_intake import LogIntake, MetricReader
+from tuner.jobs.log_intake import LogIntake, MetricReader, missing_metrics
 from tuner.jobs.outputs import Packing, pack
 from tuner.jobs.preparation import Preparation
 from tuner.profile import HostProfile
@@ -253,6 +253,9 @@ class JobRunner:
         elif running.first_failed is not None or running.is_one_lost:
             running.terminate(now, HOST_STOP_GRACE_SECONDS)
         running.follow(now)
+        checkpoints = self._checkpoints.get(job.name)
+        if checkpoints is not None and (problem := checkpoints.new_problem()) is not None:
+            self._store.add_warning(job.name, f"checkpoints did not reach S3 for a while: {problem}")
         if running.have_ended:
             self._running.pop(job.name)
             running.close()
@@ -320,7 +323,9 @@ class JobRunner:
         exits = [member.exit for member in running.members if member.exit is not None]
         if any(one.oom_killed for one in exits):
             self._store.add_warning(job.name, "the container was killed for using more memory than its limit")
-        self._warn_of_missing_metrics(job, running)
+        found = self._store.training_job(job.name).metrics
+        for warning in missing_metrics(job.spec.metric_definitions, found, running.lines):
+            self._store.add_warning(job.name, warning)
         failed = running.first_failed
         exit_code, reason = 0, ""
         if failed is not None:
@@ -338,18 +343,6 @@ class JobRunner:
             message="Packing the model",
             failure_reason=reason,
         )
-
-    def _warn_of_missing_metrics(self, job: TrainingJobRecord, running: RunningHosts) -> None:
-        """A metric that was never found is worth a warning: its pattern may be wrong."""
-        found = self._store.training_job(job.name).metrics
-        lines = sum(member.intake.end.lines for member in running.members)
-        for definition in job.spec.metric_definitions:
-            if definition.name not in found:
-                self._store.add_warning(
-                    job.name,
-                    f"metric {definition.name!r} was never found: none of the {lines:,} lines of the log holds a number"
-                    f" that {definition.regex!r} captures",
-                )
 
     def _finish(self, job: TrainingJobRecord) -> None:
         """Pack what the containers left, in the background; then remove them and record the outcome.

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 from home_of_fakes import HomeOfFakes
+from s3_fixtures import bucket, called_off, proxy, s3_endpoint
 
 from tuner.engine.fake import FakeImage
 from tuner.engine.fake_container import Program
+
+__all__ = ["bucket", "called_off", "make_home", "proxy", "s3_endpoint"]
 
 MakeHome = Callable[..., HomeOfFakes]
 
