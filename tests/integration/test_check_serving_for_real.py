@@ -7,7 +7,7 @@ import pytest
 from check_workshop import failures, not_passed
 from images_that_serve import VARIATIONS, ServingWorkshop, Variation
 
-from tuner.conformance.evidence import Result
+from tuner.conformance.evidence import Outcome, Result
 from tuner.conformance.serving.checks import MODEL_SERVEABLE, serving_ids
 from tuner.engine.docker_engine import DockerEngine
 from tuner.engine.protocol import HOME_LABEL
@@ -74,6 +74,14 @@ def test_an_image_that_needs_a_network_is_found_too(workshop: ServingWorkshop) -
     results = workshop.examine(Variation(breaks="network"), {"SERVE-ENV-ONLY"})
 
     assert "no network" in failures(results)["SERVE-ENV-ONLY"]
+
+
+def test_an_image_is_not_accused_over_two_models_that_are_the_same(workshop: ServingWorkshop) -> None:
+    """What both answer alone tells it."""
+    (found,) = workshop.examine(Variation(), {"SERVE-MME-INVOKE"}, same_models=True)
+
+    assert Outcome.NOT_APPLICABLE is found.outcome
+    assert "answers differently" in found.came
 
 
 def test_no_container_is_left_behind(

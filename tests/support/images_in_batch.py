@@ -78,6 +78,30 @@ BROKEN: Mapping[str, str] = {
 }
 
 
+#: One that answers all records with one JSON document, and says no type of lines.
+DOCUMENTS = """
+double() {
+  awk 'BEGIN { printf "[" }
+       { sub(/\\r$/, ""); if ($0 != "") printf "%s[%s]", n++ ? "," : "", $0 }
+       END { print "]" }'
+}
+answer() {
+  printf 'HTTP/1.1 %s\\r\\nContent-Length: %s\\r\\nConnection: close\\r\\n\\r\\n' "$1" "$(wc -c < $2)"
+  cat $2
+  rm -f $body*
+  exit 0
+}
+"""
+
+#: One that needs a header line, and takes it for no record anywhere else.
+HEADED = """
+records() { tail -n +2 $body; }
+prepare() { [ "$(head -n 1 $body)" = "one,two" ] || answer "500 No Header" $body.answer; }
+finish() { grep -q ERROR $body.answer && answer "500 No Number" $body.answer; }
+"""
+HEADED_PAYLOAD = Payload(body=b"one,two\n3,4\n1,2\n", content_type=CSV)
+
+
 def script(lines: str = "") -> str:
     """The image's whole program."""
     return GOOD.replace(_HOOK, lines)

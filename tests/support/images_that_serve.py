@@ -8,7 +8,7 @@ import io
 import itertools
 import tarfile
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import docker
@@ -116,16 +116,22 @@ class ServingWorkshop:
         self._api.remove_container(template, force=True)
         return f"{repository}:{tag}"
 
-    def examine(self, variation: Variation, wanted: Collection[str], *, trained: bool = False) -> list[Result]:
-        """What is found of `wanted`; `trained`: the image trains the model that it serves."""
+    def examine(
+        self, variation: Variation, wanted: Collection[str], *, trained: bool = False, same_models: bool = False
+    ) -> list[Result]:
+        """What is found of `wanted`; `trained`: the image trains the model that it serves.
+
+        `same_models`: the other model is none.
+        """
         image, number = self.image(variation), next(self._numbers)
         folder = self._folder / f"check-{number}"
         folder.mkdir()
         facts = self._engine.image(image)
+        case = self.case(image, trained=trained)
         training = self._training(image, folder / "runs", wanted) if trained else None
         serving = ServingPart(
             probe=ServingProbe(engine=self._engine, image=image, home=self._folder, patience=PATIENCE),
-            case=self.case(image, trained=trained),
+            case=replace(case, other_model=case.model) if same_models else case,
             image=facts,
             wanted=wanted,
             folder=folder,

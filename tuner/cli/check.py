@@ -23,12 +23,13 @@ from tuner.conformance.case import Claim, GoodCase
 from tuner.conformance.checklist import Item, checklist
 from tuner.conformance.documents import Report, certificate, document, junit
 from tuner.conformance.examination import Examination
-from tuner.conformance.probe import Patience
+from tuner.conformance.probe import CheckAbandoned, Patience
 from tuner.conformance.processing.checks import processing_ids
 from tuner.conformance.serving.case import ServingClaim
 from tuner.engine.protocol import ImageFacts
 from tuner.errors import ImageNotFound
 from tuner.requests.service_model import did_you_mean
+from tuner.work.interruptions import Interruptions
 
 _MOST_SIDE_BY_SIDE = 8
 #: The names of the options that `serving_options` adds.
@@ -50,8 +51,8 @@ def _item(_ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
     "job_file",
     metavar="JOB.yaml",
     type=click.Path(path_type=Path),
-    help="A training job as the good case: its image, hyperparameters, channels, metric definitions; or a processing"
-    " job.",
+    help="A training job as the good case: its image, hyperparameters, channels, metric definitions. Of a tuning job a"
+    " trial in the middle of its ranges; or a processing job.",
 )
 @click.option(
     "--hyperparameters",
@@ -142,7 +143,8 @@ def check(
     good case trains, or --model. Each rule is reported as pass, fail, or not applicable, with what was sent, what came
     back, and how to mend it.
 
-    The exit code is 1 where a rule is broken that is a must; what should be is a warning.
+    The exit code is 1 where a rule is broken that is a must; what should be is a warning. Ctrl-C, SIGTERM and a
+    terminal that closes end the check, and its containers with it: exit code 130.
     """
     items = [item for item in checklist().values() if not only or item.id in only]
     items = [item for item in items if is_of(item, must_train=must_train, must_serve=must_serve)]
@@ -156,7 +158,11 @@ def check(
     if asked.processing is not None:
         items = [item for item in items if only or item.id in processing_ids()]
     patience = Patience(limit=limit, grace=grace)
-    report = _examine(machine, asked, [item.id for item in items], workers=workers, patience=patience)
+    try:
+        report = _examine(machine, asked, [item.id for item in items], workers=workers, patience=patience)
+    except CheckAbandoned:
+        click.echo("The check was given up. Nothing of it is left running.", err=True)
+        return ExitCode.DETACHED
     for path, text in ((junit_file, junit), (certificate_file, certificate)):
         if path is not None:
             path.write_text(text(report), encoding="utf-8")
@@ -222,14 +228,20 @@ def _examine(
     folder.chmod(0o755)  # containers that do not run as root go through it
     cpus = engine.cpus / side_by_side if engine.cpus >= side_by_side else None
     bench = Bench(machine=machine, image=facts, folder=folder, patience=patience, cpus=cpus)
-    try:
-        with check_screen.progress() as told:
-            parts = parts_of(asked, bench, wanted)
-            results = Examination(parts, wanted=wanted, workers=side_by_side, progress=told).results()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        if folder.exists():
-            click.echo(f"Files of the image's own user are left in {folder}.", err=True)
+    with Interruptions() as interruptions:  # a second signal must not disturb what removes the containers
+        try:
+            with check_screen.progress() as told:
+                results = Examination(
+                    parts_of(asked, bench, wanted),
+                    wanted=wanted,
+                    workers=side_by_side,
+                    progress=told,
+                    is_given_up=lambda: interruptions.stop_asked or interruptions.detach_asked,
+                ).results()
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            if folder.exists():
+                click.echo(f"Files of the image's own user are left in {folder}.", err=True)
     return Report(
         image=asked.training.image,
         digest=facts.digest,

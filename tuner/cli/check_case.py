@@ -1,4 +1,4 @@
-"""The good case of `algodock check`: from a job file, from options, or from both; options win."""
+"""The good case of `algodock check` of training: from a job file, from options, or from both; options win."""
 
 import json
 from collections.abc import Sequence
@@ -9,14 +9,17 @@ import click
 import regex
 
 from contracts.channels import InputMode, SourceType
-from contracts.jobs import TrainingJobSpec
+from contracts.hyperparameters import TUNING_OBJECTIVE_METRIC
+from contracts.jobs import TrainingJobSpec, TuningJobSpec
 from contracts.metrics import MetricDefinition
+from contracts.ranges import CategoricalParameterRange
 from tuner.channels.addresses import is_local, local_path
 from tuner.cli import job_files
 from tuner.cli.machine import Machine
 from tuner.conformance.case import Claim, GivenChannel, GoodCase
 from tuner.errors import NotSupported
-from tuner.requests import CREATE_TRAINING_JOB
+from tuner.requests import CREATE_TRAINING_JOB, CREATE_TUNING_JOB
+from tuner.search.space import SearchSpace
 
 
 def read_case(
@@ -44,7 +47,7 @@ def read_case(
         hyperparameters={**case.hyperparameters, **_hyperparameters(hyperparameters)},
         channels=(*(one for one in case.channels if one.name not in replaced), *given),
         metrics=(*case.metrics, *(_metric(text) for text in metrics)),
-        objective=objective,
+        objective=objective or case.objective,
         optional_channels=frozenset(optional),
         invalid=dict(_pair(text, "--invalid") for text in invalid),
         claims=case.claims | {Claim(text) for text in claims},
@@ -54,9 +57,30 @@ def read_case(
 
 
 def case_of_job(path: Path, machine: Machine) -> GoodCase:
-    """The training job in the file at `path` as a good case; raises NotSupported for channels that are not here."""
+    """The job in the file at `path` as a good case: a training job, or a trial in the middle of a tuning job's ranges.
+
+    Raises what reading a job file raises, and NotSupported for channels that are not here.
+    """
+    if job_files.read(path, machine).operation == CREATE_TUNING_JOB:
+        tuning = TuningJobSpec.from_request(job_files.read_valid(path, machine, CREATE_TUNING_JOB).request)
+        return replace(_case_of(middle_trial(tuning), path), objective=tuning.objective.metric_name)
     loaded = job_files.read_valid(path, machine, CREATE_TRAINING_JOB)
-    spec = TrainingJobSpec.from_request(loaded.request)
+    return _case_of(TrainingJobSpec.from_request(loaded.request), path)
+
+
+def middle_trial(tuning: TuningJobSpec) -> TrainingJobSpec:
+    """The trial with the middle of each range, on the range's own scale, and the first value of each category.
+
+    Without the tuner's own hyperparameter: that is a condition which the check adds.
+    """
+    point = [0.0 if isinstance(one, CategoricalParameterRange) else 0.5 for one in tuning.ranges]
+    values = SearchSpace(tuning.ranges).decode(point)
+    spec = TrainingJobSpec.from_request(tuning.training_job_request(tuning.name, values, []))
+    own = {name: text for name, text in spec.hyperparameters.items() if name != TUNING_OBJECTIVE_METRIC}
+    return replace(spec, hyperparameters=own)
+
+
+def _case_of(spec: TrainingJobSpec, path: Path) -> GoodCase:
     elsewhere = [channel.name for channel in spec.channels if not is_local(channel.uri)]
     if elsewhere:
         raise NotSupported(

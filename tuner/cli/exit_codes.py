@@ -27,7 +27,7 @@ MEANINGS = {
     ExitCode.MACHINE: "the machine: no container engine, no image, no GPU, a full disk, an unreadable home",
     ExitCode.JOB_STOPPED: "the job ended Stopped",
     ExitCode.BUG: "a bug in Algodock",
-    ExitCode.DETACHED: "detached by Ctrl-C or SIGHUP; the job's containers go on",
+    ExitCode.DETACHED: "detached by Ctrl-C or SIGHUP; the job's containers go on, those of a check are removed",
 }
 
 #: Errors that are about the machine; every other error of ours is about the input.

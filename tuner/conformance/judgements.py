@@ -6,7 +6,7 @@ import re
 from contracts.outcome import MAX_FAILURE_LENGTH
 from tuner.conformance.case import Claim
 from tuner.conformance.evidence import Evidence, Verdict, either, failed, matches, not_applicable, passed
-from tuner.conformance.observation import Run, fails_clearly, reason_given, shortened
+from tuner.conformance.observation import Run, fails_clearly, has_come_to_its_end, reason_given, shortened
 from tuner.conformance.recipes import NOTHING_TO_HIDE, UNKNOWN_NAME, invalid_values, is_root
 
 _SHELLS = {"sh", "ash", "bash", "dash"}
@@ -233,7 +233,7 @@ def _interrupted(evidence: Evidence, name: str) -> Run | Verdict:
         return missing(evidence, name)
     if run.signalled_at is None:
         return not_applicable(_OVER_TOO_SOON)
-    went_on = evidence.case.epochs is None and run.exit_code is not None and len(run.lines) >= len(evidence.good.lines)
+    went_on = evidence.case.epochs is None and has_come_to_its_end(run, evidence.good)
     return not_applicable(_MAY_HAVE_GONE_ON) if went_on else run
 
 

@@ -102,6 +102,17 @@ def fails_clearly(run: Run, good: Run) -> bool:
     return bool(run.exit_code) and run.exit_code not in CRASHES and bool(reason_given(run, good))
 
 
+def has_come_to_its_end(run: Run, good: Run) -> bool:
+    """Whether `run` ended well, and printed as much as a good run or the line with which that ends.
+
+    Toolkits print a line for each hyperparameter, of which runs have more and fewer. Numbers in the last line may be
+    others; where it is a line of progress, there have to be as many.
+    """
+    usual, seen = ([_shape(text) for text in one.texts if text.strip()] for one in (good, run))
+    is_whole = len(seen) >= len(usual) or seen.count(usual[-1]) >= usual.count(usual[-1])
+    return run.is_good and is_whole
+
+
 def _shape(text: str) -> str:
     """A line without its numbers, so that progress of different runs looks the same."""
     return _NUMBER.sub("0", text.strip())

@@ -91,9 +91,9 @@ def _host_config(spec: ContainerSpec, log_driver: str) -> dict[str, Any]:
         settings["DeviceRequests"] = [{"DeviceIDs": list(spec.gpu_ids), "Capabilities": [["gpu"]]}]
     if spec.private_network is not None:
         settings["NetworkMode"] = spec.private_network
-    else:
-        if not spec.network:
-            settings["NetworkMode"] = "none"
+    elif not spec.network:
+        settings["NetworkMode"] = "none"
+    if spec.private_network is None and spec.aliases:
         settings["ExtraHosts"] = [f"{alias}:{LOOPBACK}" for alias in spec.aliases]
     if spec.published_ports:
         settings["PortBindings"] = {

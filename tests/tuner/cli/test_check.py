@@ -1,6 +1,10 @@
 """`algodock check`: what it is told, what it prints, and its exit codes."""
 
 import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +13,7 @@ from commands_in_process import Run
 
 from tuner.conformance.checklist import checklist
 from tuner.engine.fake import FakeEngine
+from tuner.engine.fake_container import FakeContainer
 
 #: What the image of the other commands' tests lacks: a channel, more epochs than two, an answer to SIGTERM.
 QUICK = ("--only", "TRAIN-EXIT-0", "--only", "TRAIN-METRIC-MATCH", "--only", "TRAIN-HP-EMPTY")
@@ -133,3 +138,95 @@ def test_a_job_whose_data_is_in_the_cloud_says_what_to_do(run: Run, write_job: A
 def test_a_machine_without_the_image_is_exit_code_3(run: Run) -> None:
     """After it was looked for in the registry."""
     assert 3 == run("check", "nobody/has:this").code
+
+
+@contextmanager
+def not_ignored(number: signal.Signals) -> Iterator[None]:
+    """Let the signal do what it does by default, whatever these tests were started by."""
+    previous = signal.signal(number, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(number, previous)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_check_and_its_containers(
+    run: Run, training_file: Path, home: Path, engine: FakeEngine, number: signal.Signals
+) -> None:
+    """Ctrl-C, a CI job that is cancelled, and a terminal that closes are alike; a second signal changes nothing."""
+
+    def trains_for_ever(_: FakeContainer) -> Iterator[None]:
+        for _twice in range(2):
+            os.kill(os.getpid(), number)
+        while True:
+            yield
+
+    engine.images["algorithm:1"] = trains_for_ever
+    with not_ignored(number):
+        outcome = run("check", "--job", training_file, "--limit", 1e6)
+
+    assert 130 == outcome.code
+    assert "The check was given up. Nothing of it is left running." in outcome.err
+    assert () == tuple(engine.containers({}))
+    assert [] == list((home / "checks").iterdir())
+
+
+def test_a_tuning_job_is_a_good_case(run: Run, engine: FakeEngine, write_job: Any) -> None:
+    """A trial in the middle of each range, with the first category; trials are judged by the job's objective."""
+    sent: list[dict[str, Any]] = []
+
+    def train(container: FakeContainer) -> int:
+        sent.append(dict(container.hyperparameters))
+        container.print("loss=1")
+        container.print("accuracy=0.5")
+        return 0
+
+    engine.images["algorithm:1"] = train
+    outcome = run("check", "--job", write_job(tuning_job()), "--only", "TRAIN-METRIC-MATCH")
+    own = {name: sent[0][name] for name in ("seed", "depth", "kind")}
+
+    assert 0 == outcome.code, outcome.err
+    assert {"seed": "7", "depth": "5", "kind": "first"} == own
+    assert pytest.approx(0.01) == float(sent[0]["wd"])
+    assert "accuracy" == sent[0]["_tuning_objective_metric"]
+
+
+def test_options_win_over_a_tuning_job_too(run: Run, engine: FakeEngine, write_job: Any) -> None:
+    """Ranges may be wide: their middle need not be quick."""
+    sent: list[dict[str, Any]] = []
+    engine.images["algorithm:1"] = lambda container: sent.append(dict(container.hyperparameters))
+    arguments = ("--job", write_job(tuning_job()), "--only", "TRAIN-EXIT-0")
+    run("check", *arguments, "--hyperparameters", "depth=1", "--objective", "loss")
+
+    assert ("1", "loss") == (sent[0]["depth"], sent[0]["_tuning_objective_metric"])
+    assert 2 == run("check", *arguments, "--objective", "nothing").code
+
+
+def tuning_job() -> dict[str, Any]:
+    """A tuning job with a range of each kind."""
+    return {
+        "HyperParameterTuningJobName": "digits",
+        "HyperParameterTuningJobConfig": {
+            "Strategy": "Random",
+            "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": "accuracy"},
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": 3, "MaxParallelTrainingJobs": 2},
+            "ParameterRanges": {
+                "IntegerParameterRanges": [{"Name": "depth", "MinValue": "1", "MaxValue": "9"}],
+                "ContinuousParameterRanges": [
+                    {"Name": "wd", "MinValue": "0.0001", "MaxValue": "1", "ScalingType": "Logarithmic"}
+                ],
+                "CategoricalParameterRanges": [{"Name": "kind", "Values": ["first", "second"]}],
+            },
+        },
+        "TrainingJobDefinition": {
+            "AlgorithmSpecification": {
+                "TrainingImage": "algorithm:1",
+                "MetricDefinitions": [
+                    {"Name": "loss", "Regex": "loss=([0-9.]+)"},
+                    {"Name": "accuracy", "Regex": "accuracy=([0-9.]+)"},
+                ],
+            },
+            "StaticHyperParameters": {"seed": "7"},
+        },
+    }

@@ -59,6 +59,20 @@ def test_a_broken_rule_of_serving_is_exit_code_1(run: Run, server: Server, paylo
     assert "8 bytes of text/csv" in outcome.out
 
 
+def test_what_the_service_does_without_is_a_warning_only(run: Run, server: Server, payload: Path) -> None:
+    """A 500 to a malformed body is the same to a caller as a 400."""
+
+    def answer(request: Request) -> Response:
+        is_good = request.path != "/invocations" or request.body == payload.read_bytes()
+        return Response(status=200 if is_good else 500, body=b"1")
+
+    server.answer = answer
+    outcome = run("check", "server:1", "--serve", "--payload", payload, *only("SERVE-INVOKE-BAD-BODY"))
+
+    assert 0 == outcome.code, outcome.out
+    assert "warn: SERVE-INVOKE-BAD-BODY" in outcome.out
+
+
 def ends_at_once(run: FakeContainer) -> Generator[None, None, int]:
     """A program that knows no ``serve``."""
     run.print("usage: train")

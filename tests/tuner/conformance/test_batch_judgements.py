@@ -1,17 +1,19 @@
 """Judgements of batch transform, on hand-made requests and answers."""
 
 from dataclasses import replace
+from typing import cast
 
 import pytest
 
 from contracts.serving import CSV, JSON_LINES, BatchStrategy
 from tuner.conformance.batch import judgements as judge
 from tuner.conformance.batch.evidence import Asked, BatchEvidence
+from tuner.conformance.batch.interview import Interview
 from tuner.conformance.batch.parameters import said
 from tuner.conformance.batch.records import Records, alike, answers_in, is_lines, records_of
 from tuner.conformance.evidence import Outcome
 from tuner.conformance.serving.case import Payload, ServedCase
-from tuner.conformance.serving.container import Start
+from tuner.conformance.serving.container import Service, Start
 from tuner.conformance.serving.http_calls import Call, Exchange, Reply
 
 PASS, FAIL, NONE = Outcome.PASS, Outcome.FAIL, Outcome.NOT_APPLICABLE
@@ -171,3 +173,95 @@ def test_records_fill_a_payload_without_being_cut() -> None:
 
     assert len(body) <= 1024**2 < len(body) + 6
     assert body.endswith(b"12345\n")
+
+
+def documents(single: str, several: str) -> BatchEvidence:
+    """What an image answers that says no type of its answers."""
+    return replace(EVIDENCE, single=(exchange(single),), asked={"a record": asked(single), "records": asked(several)})
+
+
+@pytest.mark.parametrize(
+    ("single", "several", "outcome"),
+    [
+        ('["a"]', '["a", "b"]', NONE),
+        ("[\n 1\n]", "[\n 1,\n 2\n]", NONE),
+        ('{"a": 1}', '{"a": 1}\n{"a": 2}', PASS),
+        ("1", "1", FAIL),
+        ("a", "a", FAIL),
+    ],
+)
+def test_lines_are_asked_of_answers_that_are_made_of_lines(single: str, several: str, outcome: Outcome) -> None:
+    """One JSON document for all records is for jobs that do not split."""
+    evidence = replace(documents(single, several), single=(exchange(single), exchange(several.splitlines()[-1])))
+    verdict = judge.as_many_in_order(evidence.asked["records"], evidence)
+
+    assert outcome == verdict.outcome
+    assert (outcome is NONE) == ("SplitType None" in verdict.came)
+
+
+def test_who_claims_lines_is_held_to_them() -> None:
+    """By --accept, or by the type of the answer."""
+    evidence = documents('["a"]', '["a", "b"]')
+    typed = Exchange(call=CALL, reply=Reply(status=200, body=b'["a"]', headers={"content-type": CSV}))
+
+    for one in (replace(evidence, claims_lines=True), replace(evidence, single=(typed, typed))):
+        assert FAIL == judge.as_many_in_order(one.asked["records"], one).outcome
+
+
+def test_a_document_of_several_lines_is_one_answer() -> None:
+    """Neither many, nor what a bad record would be counted by."""
+    evidence = documents("[\n 1\n]", "[\n 1,\n 2\n]")
+
+    assert NONE == judge.one_answer(evidence.asked["a record"], evidence).outcome
+    assert NONE == judge.survives_a_bad_record(asked("[\n 1\n]"), evidence).outcome
+    assert FAIL == judge.survives_a_bad_record(asked("", 500), evidence).outcome
+
+
+def test_a_large_payload_that_the_check_made_may_be_no_good_one() -> None:
+    """Of a failure it is told; a 413 is about the size."""
+    sent = [Exchange(call=replace(CALL, body=b"1"), reply=Reply(status=status)) for status in (500, 413)]
+    came = [judge.taken(Asked(exchanges=(one,)), EVIDENCE).came for one in sent]
+
+    assert [True, False] == ["--large FILE" in words for words in came]
+    assert "--large" not in judge.taken(Asked(exchanges=sent[:1]), replace(EVIDENCE, large=b"1")).came
+
+
+class Echo:
+    """A container that answers with what it was sent."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+
+    def ask(self, call: Call) -> Exchange:
+        """Answer well; it knows no execution parameters."""
+        self.bodies.append(call.body or b"")
+        status = 200 if call.method == "POST" else 404
+        return Exchange(call=call, reply=Reply(status=status, body=call.body or b"", headers={"content-type": CSV}))
+
+
+def interview(payload: bytes, large: bytes | None = None) -> tuple[Echo, BatchEvidence]:
+    """What such a container is asked, and what is seen of it."""
+    echo = Echo()
+    case = ServedCase(image="image", payloads=(Payload(body=payload, content_type=CSV),), large=large)
+    return echo, Interview(case, cast("Service", echo)).hold(
+        BatchEvidence(start=EVIDENCE.start, without=EVIDENCE.start)
+    )
+
+
+def test_a_payload_with_a_header_is_not_split() -> None:
+    """Its header comes once, however large it is made."""
+    echo, evidence = interview(b"width,species\r\n3.5,setosa\r\n2.25,other\r\n")
+    largest = max(echo.bodies, key=len)
+
+    assert "header line" in evidence.why_not("records").came
+    assert {"again", "at once", "the greatest payload"} == set(evidence.asked)
+    assert (1, True) == (largest.count(b"width"), largest.startswith(b"width,species\n3.5,setosa\n3.5,setosa\n"))
+    assert 6 * 1024**2 - 20 < len(largest) <= 6 * 1024**2
+
+
+def test_a_large_request_that_was_given_is_sent_where_it_is_of_that_size() -> None:
+    """A smaller one says nothing of the greatest."""
+    given = b"1,2\n" * (1536 * 1024)
+
+    assert given in interview(b"3,4\n", given)[0].bodies
+    assert given[:400] not in interview(b"3,4\n", given[:400])[0].bodies

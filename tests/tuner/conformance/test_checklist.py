@@ -42,6 +42,22 @@ def test_what_narrows_a_severity_is_told_with_it() -> None:
     assert Severity.SHOULD == checklist()["TRAIN-KILL-RESUME"].severity
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "TRAIN-OPTML-EMPTY",
+        "SERVE-INVOKE-BAD-BODY",
+        "SERVE-INVOKE-CT-IN",
+        "SERVE-INVOKE-CT-OUT",
+        "SERVE-PING-BROKEN-MODEL",
+        "SERVE-TERM-30S",
+    ],
+)
+def test_what_the_service_does_without_is_a_warning(name: str) -> None:
+    """AWS's own images break it and work (docs/adr/0024)."""
+    assert Severity.SHOULD == checklist()[name].severity
+
+
 def test_the_page_has_the_checklist_as_it_is() -> None:
     """If not: `python -m tuner.conformance.page`."""
     text = PAGE.read_text(encoding="utf-8")

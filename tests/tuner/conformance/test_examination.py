@@ -1,7 +1,7 @@
 """Planning on the fake engine: how many runs an image costs, and that a failure names one rule."""
 
 import itertools
-from collections.abc import Callable, Collection, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,8 @@ from tuner.conformance.case import GoodCase
 from tuner.conformance.checklist import checklist
 from tuner.conformance.evidence import Outcome, Result
 from tuner.conformance.examination import Examination
-from tuner.conformance.probe import Patience, Probe
+from tuner.conformance.part import NotExamined, Task
+from tuner.conformance.probe import CheckAbandoned, Patience, Probe
 from tuner.conformance.training import TrainingPart, training_ids
 from tuner.engine.fake import FakeEngine
 from tuner.engine.fake_container import FakeContainer
@@ -74,6 +75,7 @@ def examine(tmp_path: Path, told: Told) -> Callable[..., Mapping[str, Result]]:
         wanted: Collection[str] = training_ids(),
         case: GoodCase = CASE,
         engine: FakeEngine | None = None,
+        is_given_up: Callable[[], bool] = lambda: False,
     ) -> Mapping[str, Result]:
         seconds = itertools.count(0.0, 0.01)
         probe = Probe(
@@ -86,7 +88,7 @@ def examine(tmp_path: Path, told: Told) -> Callable[..., Mapping[str, Result]]:
             sleep=lambda _: None,
         )
         part = TrainingPart(probe=probe, case=case, image=IMAGE, wanted=wanted, folder=tmp_path)
-        results = Examination([part], wanted=wanted, workers=2, progress=told).results()
+        results = Examination([part], wanted=wanted, workers=2, progress=told, is_given_up=is_given_up).results()
         return {result.item.id: result for result in results}
 
     return run
@@ -182,3 +184,31 @@ def test_an_engine_that_goes_away_ends_the_check(examine: Examine) -> None:
 
     with pytest.raises(EngineUnreachable):
         examine(engine=engine)
+
+
+def test_a_check_that_is_given_up_leaves_nothing_behind(examine: Examine, told: Told) -> None:
+    """Containers that are under way are removed, and what was planned is not begun."""
+    engine = FakeEngine({"image": algorithm(heeds_stop=False)}, auto_advance=True)
+
+    with pytest.raises(CheckAbandoned):
+        examine(engine=engine, is_given_up=lambda: len(told) > 1)
+
+    assert () == tuple(engine.containers({}))
+    assert "given up: removing the containers" == told[-1]
+    assert len(engine.removed) < len(training_ids())
+
+
+class AllAtOnce(NotExamined):
+    """A part whose tasks are over before anybody looks."""
+
+    def rounds(self) -> Iterator[Mapping[str, Task]]:
+        """Many tasks, which do nothing."""
+        yield {str(number): lambda: None for number in range(50)}
+
+
+def test_tasks_that_are_over_at_the_same_time_are_told_in_their_order(told: Told) -> None:
+    """One worker makes them one after the other, and so they are told."""
+    part = AllAtOnce(training_ids(), "nothing was looked at")
+    Examination([part], wanted=["TRAIN-EXIT-0"], workers=1, progress=told).results()
+
+    assert [str(number) for number in range(50)] == told

@@ -177,6 +177,15 @@ def test_a_stop_is_heeded_and_leaves_something(seen: Run, ends: Outcome, leaves:
     assert (ends, leaves) == (judge.stop_ends_it(found).outcome, judge.stop_leaves_a_model(found).outcome)
 
 
+ALL_OF_STOPPING: tuple[Judge, ...] = (
+    judge.stop_ends_it,
+    judge.stop_leaves_a_model,
+    judge.second_stop,
+    judge.early_stop,
+)
+TOOLKIT_END = "2026-11-24 09:56:12,345 INFO Reporting training SUCCESS"
+
+
 def test_a_run_that_may_have_gone_on_to_its_end_tells_nothing() -> None:
     """Without a hyperparameter that counts epochs, training cannot be made longer."""
     case = replace(CASE, hyperparameters={})
@@ -185,6 +194,39 @@ def test_a_run_that_may_have_gone_on_to_its_end_tells_nothing() -> None:
 
     assert (NONE, PASS) == (judge.stop_ends_it(went_on).outcome, judge.stop_ends_it(ended).outcome)
     assert NONE == judge.stop_leaves_a_model(went_on).outcome
+
+
+@pytest.mark.parametrize("judged", ALL_OF_STOPPING)
+@pytest.mark.parametrize(
+    ("texts", "exit_code", "tells"),
+    [
+        (["fitting", "2026-11-24 09:57:59,001 INFO Reporting training SUCCESS"], 0, False),
+        (["fitting", "stopping: the model so far is kept"], 0, True),
+        (["fitting", "Traceback", "in train", "in fit", "in step", "KeyboardInterrupt"], 1, True),
+        (["a=1", "b=2", "fitting", "more", "and more"], 0, False),
+        ([], 143, True),
+    ],
+)
+def test_the_last_line_of_a_good_run_tells_that_one_went_on_to_its_end(
+    judged: Judge, texts: list[str], exit_code: int, tells: bool
+) -> None:
+    """Toolkits print a line for each hyperparameter, so the number of lines alone says little."""
+    case = replace(CASE, hyperparameters={"depth": "3"}, metrics=())
+    good = run("depth=3", "note=1", "job=2", "fitting", TOOLKIT_END, model_files=["weights"])
+    one = run(*texts, exit_code=exit_code, signalled_at=4.0, model_files=["weights"])
+    seen = evidence(good, dict.fromkeys(("stopped", "stopped twice", "stopped early"), one), case=case)
+
+    assert tells == (judged(seen).outcome is not NONE)
+
+
+def test_as_many_lines_of_progress_as_a_good_run_has_are_its_end() -> None:
+    """Fewer of them, though of the same form, are a stop."""
+    case = replace(CASE, hyperparameters={"depth": "3"})
+    good = run("depth=3", *epochs(0.1, 0.2, 0.3), model_files=["weights"])
+    stopped_runs = [run(*epochs(*values), signalled_at=4.0) for values in ((0.1, 0.2), (0.1, 0.2, 0.3))]
+    found = [judge.stop_ends_it(evidence(good, {"stopped": one}, case=case)).outcome for one in stopped_runs]
+
+    assert [PASS, NONE] == found
 
 
 @pytest.mark.parametrize(("twice", "outcome"), [(stopped(), PASS), (stopped(70), FAIL), (stopped(None), FAIL)])

@@ -1,5 +1,6 @@
 """Our values from and to the JSON of the engine's API."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -163,3 +164,18 @@ def test_nanoseconds_are_read_to_the_microsecond(whole: int, nanoseconds: int) -
 def test_a_pull_is_told_in_words(event: dict[str, object], expected: str) -> None:
     """One line an event."""
     assert expected == wire.progress_line(event)
+
+
+@pytest.mark.parametrize("network", [True, False])
+def test_a_container_alone_finds_itself_by_its_aliases(network: bool) -> None:
+    """Also where it has no network; on a private network the engine's own names do that."""
+    plain = ContainerSpec(name="c", image="image", environment={}, labels={}, aliases=("algo-1",), network=network)
+    alone = wire.container_request(plain)
+    in_company = wire.container_request(replace(plain, private_network="net"))
+
+    assert ["algo-1:127.0.0.1"] == alone["HostConfig"]["ExtraHosts"]
+    assert ("net", {"EndpointsConfig": {"net": {"Aliases": ["algo-1"]}}}) == (
+        in_company["HostConfig"]["NetworkMode"],
+        in_company["NetworkingConfig"],
+    )
+    assert "ExtraHosts" not in in_company["HostConfig"]

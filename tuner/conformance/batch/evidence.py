@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tuner.conformance.batch.parameters import Said, said
-from tuner.conformance.batch.records import Records, answers_in
+from tuner.conformance.batch.records import Records, answers_in, is_document, says_lines
 from tuner.conformance.evidence import Verdict, not_applicable
 from tuner.conformance.serving.container import Start
 from tuner.conformance.serving.http_calls import Exchange, Reply
@@ -33,13 +33,19 @@ class Asked:
         return self.exchanges[-1].words + ("" if self.is_alive else "; after that a good request was not answered")
 
 
+def in_a_line(reply: Reply) -> str:
+    """The body of a reply, its lines put behind each other."""
+    return " ".join(answers_in(reply.body))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BatchEvidence:
     """All that was seen. `start` is how the container came up with SAGEMAKER_BATCH, `without` how it did without it.
 
     `parameters` is the request for the execution parameters; `single` are the records by themselves, of an image that
-    is not known to take lines its usual request. `accept` is the header with which the answers come in lines. `asked`
-    are the further requests by name, `reasons` say why some were not made.
+    is not known to take records its usual request. `accept` is the header with which the answers come in lines;
+    `claims_lines`: its author said that they do. `asked` are the further requests by name, `reasons` say why some were
+    not made. `large` is the author's own large request.
     """
 
     start: Start
@@ -47,6 +53,8 @@ class BatchEvidence:
     parameters: Exchange | None = None
     records: Records | None = None
     accept: str | None = None
+    claims_lines: bool = False
+    large: bytes | None = None
     single: Sequence[Exchange] = ()
     asked: Mapping[str, Asked] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
@@ -63,8 +71,20 @@ class BatchEvidence:
 
     @property
     def single_answers(self) -> list[str]:
-        """The first line of each single record's answer."""
-        return [next(iter(answers_in(one.reply.body)), "") for one in self.single]
+        """Each single record's answer, as one line."""
+        return [in_a_line(one.reply) for one in self.single]
+
+    @property
+    def is_of_documents(self) -> bool:
+        """Whether its answers are JSON documents that have no line for each record, and nobody said that they have."""
+        first = self.single[0].reply
+        if self.claims_lines or says_lines(first.content_type) or not is_document(first.body):
+            return False
+        several = self.asked.get("records")
+        if len(answers_in(first.body)) > 1 or several is None or self.records is None:
+            return len(answers_in(first.body)) > 1
+        is_one_each = len(several.answers) == len(self.records.several().lines)
+        return several.last.is_good and not is_one_each and is_document(several.last.body)
 
     def why_not(self, name: str) -> Verdict:
         """These requests were not made."""

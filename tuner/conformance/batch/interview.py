@@ -6,14 +6,18 @@ from dataclasses import replace
 from contracts.serving import EXECUTION_PARAMETERS_PATH, INVOCATIONS_PATH, JSON, BatchStrategy
 from contracts.transform import DEFAULT_INVOCATION_TIMEOUT_SECONDS
 from tuner.conformance.batch.evidence import Asked, BatchEvidence
-from tuner.conformance.batch.records import MEBIBYTE, Records, accepts, is_lines, records_of
-from tuner.conformance.serving.case import Payload, ServedCase
+from tuner.conformance.batch.records import MEBIBYTE, Records, accepts, is_lines, records_of, says_lines
+from tuner.conformance.serving.case import ServedCase
 from tuner.conformance.serving.container import Service
 from tuner.conformance.serving.http_calls import Call, Exchange
 
 BAD_RECORD = "a bad record"
 _GREATEST = "the greatest payload"
 _NO_LINES = "no request is made of lines: give one with --payload, of type text/csv or application/jsonlines"
+_HEADER = (
+    "the payload begins with a header line: an image that needs one cannot be split by line;"
+    " for one that does not, give a --payload without it"
+)
 _SINGLE = "it asks for SINGLE_RECORD: a request holds one record"
 _NO_PAYLOAD = "no request is known that it can answer: give one with --payload FILE"
 _OF_LINES = ("a record", "records", "a final newline", "CRLF", BAD_RECORD)
@@ -23,6 +27,8 @@ _LEAST_AT_ONCE = 4
 _MOST_AT_ONCE = 100
 #: What is sent where an image takes payloads without a limit, in mebibytes.
 _WITHOUT_LIMIT_MB = 6
+#: An author's large request counts as one of the greatest size where it is not smaller than this share of it.
+_NEARLY = 0.9
 
 
 class Interview:
@@ -35,7 +41,13 @@ class Interview:
     def hold(self, evidence: BatchEvidence) -> BatchEvidence:
         """Ask everything, as long as the container lives; what is left is for `go_on`."""
         parameters = self._ask(Call(method="GET", path=EXECUTION_PARAMETERS_PATH))
-        evidence = replace(evidence, parameters=parameters, records=records_of(self._case))
+        evidence = replace(
+            evidence,
+            parameters=parameters,
+            records=records_of(self._case),
+            claims_lines=any(map(says_lines, self._case.accepts)),
+            large=self._case.large,
+        )
         evidence = self._ask_single(evidence)
         if not evidence.single:
             return replace(evidence, reasons=dict.fromkeys((*_OF_LINES, _GREATEST, "again", "at once"), _NO_PAYLOAD))
@@ -68,10 +80,11 @@ class Interview:
 
     def _ask_single(self, evidence: BatchEvidence) -> BatchEvidence:
         records = evidence.records
-        if records is None:
+        if records is None or records.header is not None:
             usual = self._case.payloads[:1]
             single = [self._ask(_invocation(one.body, one.content_type, None)) for one in usual]
-            return replace(evidence, single=single, reasons=dict.fromkeys(_OF_LINES, _NO_LINES))
+            why = _NO_LINES if records is None else _HEADER
+            return replace(evidence, single=single, reasons=dict.fromkeys(_OF_LINES, why))
         several = records.several()
         for accept in accepts(records, self._case):
             first = self._ask(_invocation(several.lines[0], records.media_type, accept))
@@ -97,7 +110,7 @@ class Interview:
 
     def _ask_records(self, evidence: BatchEvidence) -> BatchEvidence:
         records = evidence.records
-        if records is None:
+        if records is None or records.header is not None:
             return evidence
         asked = {**evidence.asked, "a record": Asked(exchanges=evidence.single[:1])}
         if evidence.said.effective.batch_strategy is BatchStrategy.SINGLE_RECORD:
@@ -126,23 +139,20 @@ class Interview:
         if _GREATEST in evidence.reasons:
             return evidence.reasons[_GREATEST]
         said = evidence.said.effective.max_payload_mb
-        if evidence.records is not None:
-            body = evidence.records.filling(said or _WITHOUT_LIMIT_MB)
-            call = self._call(evidence, body)
+        mebibytes = said or _WITHOUT_LIMIT_MB
+        usual, given = self._case.payloads[0], self._case.large
+        fits = given is not None and len(given) <= mebibytes * MEBIBYTE
+        if given is not None and fits and len(given) >= _NEARLY * mebibytes * MEBIBYTE:
+            call = _invocation(given, usual.content_type, evidence.accept)
+        elif evidence.records is not None:
+            call = self._call(evidence, evidence.records.filling(mebibytes))
+        elif usual.media_type == JSON:  # it may have spaces behind it
+            call = _invocation(usual.body.ljust(mebibytes * MEBIBYTE), usual.content_type, None)
+        elif given is not None and fits:
+            call = _invocation(given, usual.content_type, None)
         else:
-            usual = self._case.payloads[0]
-            filled = _filled(usual, (said or _WITHOUT_LIMIT_MB) * MEBIBYTE, self._case.large)
-            if filled is None:
-                return "how to make its request that large is known to its author only: give one with --large FILE"
-            call = _invocation(filled, usual.content_type, None)
+            return "how to make its request that large is known to its author only: give one with --large FILE"
         return Asked(exchanges=(self._ask(replace(call, is_chunked=said == 0)),))
-
-
-def _filled(usual: Payload, limit: int, given: bytes | None) -> bytes | None:
-    """The usual request made `limit` bytes long: JSON with spaces behind it; else the author's, where it fits in."""
-    if usual.media_type == JSON:
-        return usual.body.ljust(limit)
-    return given if given is not None and len(given) <= limit else None
 
 
 def _invocation(body: bytes, content_type: str, accept: str | None) -> Call:

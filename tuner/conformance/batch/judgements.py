@@ -3,11 +3,16 @@
 from collections.abc import Callable
 
 from contracts.serving import TRANSFORM_PAYLOADS_LIMIT_MB, BatchStrategy
-from tuner.conformance.batch.evidence import Asked, BatchEvidence
+from tuner.conformance.batch.evidence import Asked, BatchEvidence, in_a_line
 from tuner.conformance.batch.records import alike, answers_in
 from tuner.conformance.evidence import Verdict, either, failed, not_applicable
+from tuner.conformance.serving.judgements_of_answers import may_be_the_content
 
 Judgement = Callable[[BatchEvidence], Verdict]
+_DOCUMENTS = (
+    "it answers with one JSON document and not with a line for each record, which is for jobs with SplitType None;"
+    " if it is to answer by lines, say --accept text/csv or --accept application/jsonlines"
+)
 _NOT_IMPLEMENTED = "it has no /execution-parameters: see BATCH-EXECPARAMS"
 
 
@@ -59,6 +64,8 @@ def of(name: str, judge: Callable[[Asked, BatchEvidence], Verdict]) -> Judgement
 def as_many_in_order(asked: Asked, evidence: BatchEvidence) -> Verdict:
     """BATCH-MULTI-LINES."""
     assert evidence.records is not None
+    if evidence.is_of_documents:
+        return not_applicable(_DOCUMENTS)
     expected = evidence.single_answers
     count = len(evidence.records.several().lines)
     came = f"{count} records gave {len(asked.answers)} lines; {asked.words}"
@@ -67,8 +74,10 @@ def as_many_in_order(asked: Asked, evidence: BatchEvidence) -> Verdict:
     return either(alike(expected, asked.answers), came + ("" if alike(expected, asked.answers) else "; in other order"))
 
 
-def one_answer(asked: Asked, _: BatchEvidence) -> Verdict:
+def one_answer(asked: Asked, evidence: BatchEvidence) -> Verdict:
     """BATCH-SINGLE-NOEOL."""
+    if len(asked.answers) > 1 and evidence.is_of_documents:
+        return not_applicable(_DOCUMENTS)
     return either(
         asked.last.is_good and len(asked.answers) == 1, f"1 record gave {len(asked.answers)} lines; {asked.words}"
     )
@@ -81,15 +90,17 @@ def same_as_without(asked: Asked, evidence: BatchEvidence) -> Verdict:
     return either(asked.last.is_good and alike(plain.answers, asked.answers), came)
 
 
-def taken(asked: Asked, _: BatchEvidence) -> Verdict:
+def taken(asked: Asked, evidence: BatchEvidence) -> Verdict:
     """BATCH-PAYLOAD-MAX."""
-    return either(asked.last.is_good, asked.words)
+    return either(asked.last.is_good, asked.words + may_be_the_content(asked.exchanges[-1], evidence.large))
 
 
 def survives_a_bad_record(asked: Asked, evidence: BatchEvidence) -> Verdict:
     """BATCH-BAD-RECORD."""
     assert evidence.records is not None
     count = len(evidence.records.with_a_bad_one(None).lines)
+    if asked.last.is_good and evidence.is_of_documents:
+        return not_applicable(_DOCUMENTS)
     if asked.last.is_good:
         came = f"{count} records, one of them bad, gave {len(asked.answers)} lines; {asked.words}"
         return either(asked.is_alive and len(asked.answers) == count, came)
@@ -111,6 +122,6 @@ def all_answered(asked: Asked, evidence: BatchEvidence) -> Verdict:
         return failed(f"{came}; {bad[0].words}")
     expected = evidence.single_answers
     own = [expected[number % len(expected)] for number in range(len(asked.exchanges))]
-    got = [next(iter(answers_in(one.reply.body)), "") for one in asked.exchanges]
+    got = [in_a_line(one.reply) for one in asked.exchanges]
     mixed = sum(not alike([mine], [theirs]) for mine, theirs in zip(own, got, strict=True))
     return either(not mixed, came + (f"; {mixed} got another one's answer" if mixed else ""))

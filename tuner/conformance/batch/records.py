@@ -1,12 +1,13 @@
 """Records of lines, as a transform job that splits its input sends them, and what answers to them are. Pure."""
 
+import json
 import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from contracts.serving import CSV, JSON, JSON_LINES, parse_media_type
-from tuner.conformance.serving.case import MARKER, Payload, ServedCase
+from tuner.conformance.serving.case import MARKER, ServedCase, Table, table_of
 
 #: What answers may be asked for so that each record's is a line; the request's own type is tried first.
 _TYPES_OF_LINES = (CSV, JSON_LINES, "text/plain")
@@ -20,10 +21,14 @@ MEBIBYTE = 1024 * 1024
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Records:
-    """Records of one media type, each a line without its end."""
+    """Records of one media type, each a line without its end.
+
+    `header` is the line before them that names the columns: an image that needs one cannot be sent a record alone.
+    """
 
     media_type: str
     lines: tuple[bytes, ...]
+    header: bytes | None = None
 
     def joined(self, end: bytes = b"\n") -> bytes:
         """All of them, with a line end between two."""
@@ -41,21 +46,18 @@ class Records:
         return Records(media_type=self.media_type, lines=(lines[0], made, *lines[1:]))
 
     def filling(self, mebibytes: int) -> bytes:
-        """As many whole records as go into so many mebibytes; at least one."""
-        record = self.lines[0] + b"\n"
-        return record * max(1, mebibytes * MEBIBYTE // len(record))
+        """As many whole records as go into so many mebibytes, the header before them; at least one."""
+        table = Table(header=self.header, records=self.lines, end=b"\n")
+        return table.filling(mebibytes * MEBIBYTE, self.lines[:1])
 
 
 def records_of(case: ServedCase) -> Records | None:
     """The records in the first payload that is made of lines; None where there is none."""
     for payload in case.payloads:
-        if payload.media_type in (CSV, JSON_LINES):
-            return Records(media_type=payload.media_type, lines=_lines(payload))
+        table = table_of(payload)
+        if table is not None and table.records:
+            return Records(media_type=payload.media_type, lines=table.records, header=table.header)
     return None
-
-
-def _lines(payload: Payload) -> tuple[bytes, ...]:
-    return tuple(line for line in payload.body.splitlines() if line.strip())
 
 
 def accepts(records: Records, case: ServedCase) -> Iterator[str | None]:
@@ -68,6 +70,19 @@ def accepts(records: Records, case: ServedCase) -> Iterator[str | None]:
 def answers_in(body: bytes) -> list[str]:
     """The answers in a body, one a line; blank lines are none."""
     return [line for line in body.decode(errors="replace").splitlines() if line.strip()]
+
+
+def is_document(body: bytes) -> bool:
+    """Whether a body is one JSON array or object, on however many lines."""
+    try:
+        return isinstance(json.loads(body), list | dict)
+    except ValueError:
+        return False
+
+
+def says_lines(content_type: str) -> bool:
+    """Whether a type is one of lines by its name."""
+    return parse_media_type(content_type).name in (CSV, JSON_LINES)
 
 
 def is_lines(content_type: str) -> bool:

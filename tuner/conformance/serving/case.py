@@ -1,6 +1,8 @@
 """What the author of an image says it serves: a model, payloads that it can answer, and what it claims to do."""
 
 import json
+import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -23,6 +25,7 @@ from tuner.engine.protocol import ImageFacts
 BIDIRECTIONAL_LABEL = "com.amazonaws.sagemaker.capabilities.bidirectional-streaming"
 #: Part of each body that is malformed on purpose: what of a payload gets into a log is found by it.
 MARKER = "algodock-malformed-5f2c"
+_BETWEEN_CELLS = re.compile(rb"[,;\t]")
 
 
 class ServingClaim(StrEnum):
@@ -104,6 +107,52 @@ def malformed(payload: Payload) -> Payload:
     return Payload(body=half + b'\xff\xfe\x00"{[' + MARKER.encode() + b"\n", content_type=payload.content_type)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Table:
+    """The lines of a payload, without their ends: a header that names columns, where there is one, and records."""
+
+    header: bytes | None
+    records: tuple[bytes, ...]
+    end: bytes
+
+    def repeated(self, count: int) -> bytes:
+        """The header once, and behind it all records `count` times."""
+        head = () if self.header is None else (self.header,)
+        return self.end.join((*head, *self.records * count))
+
+    def filling(self, size: int, records: tuple[bytes, ...]) -> bytes:
+        """The header, and behind it `records` as often as they go into `size` bytes; at least once."""
+        head = b"" if self.header is None else self.header + self.end
+        block = self.end.join(records) + self.end
+        return head + block * max(1, (size - len(head)) // len(block))
+
+
+def table_of(payload: Payload) -> Table | None:
+    """The table in a payload made of lines; None for any other.
+
+    A first line is a header where none of its cells is a number, and each later line has one that is.
+    """
+    if payload.media_type not in (CSV, JSON_LINES):
+        return None
+    lines = tuple(line for line in payload.body.splitlines() if line.strip())
+    end = b"\r\n" if b"\r\n" in payload.body else b"\n"
+    has_header = payload.media_type == CSV and len(lines) > 1 and not _has_number(lines[0])
+    if has_header and all(map(_has_number, lines[1:])):
+        return Table(header=lines[0], records=lines[1:], end=end)
+    return Table(header=None, records=lines, end=end)
+
+
+def _has_number(line: bytes) -> bool:
+    return any(_is_number(cell.strip(b" \"'")) for cell in _BETWEEN_CELLS.split(line))
+
+
+def _is_number(cell: bytes) -> bool:
+    try:
+        return math.isfinite(float(cell))
+    except ValueError:
+        return False
+
+
 def variants(payload: Payload) -> Iterator[Payload]:
     """Bodies with the same record twice and three times, where the format is known to take several."""
     for count in (2, 3):
@@ -113,8 +162,9 @@ def variants(payload: Payload) -> Iterator[Payload]:
 
 
 def _repeated(payload: Payload, count: int) -> bytes | None:
-    if payload.media_type in (CSV, JSON_LINES):
-        return b"\n".join([payload.body.rstrip(b"\r\n")] * count)
+    table = table_of(payload)
+    if table is not None:
+        return table.repeated(count) if table.records else None
     if payload.media_type == JSON:
         try:
             document = json.loads(payload.body)
@@ -129,12 +179,11 @@ def _repeated(payload: Payload, count: int) -> bytes | None:
 
 def large(payload: Payload) -> Payload | None:
     """`payload` made 6 MiB long where its format says how: spaces after JSON, further records of lines; else None."""
-    body = payload.body
+    table = table_of(payload)
     if payload.media_type == JSON:
-        filled = body + b" " * max(0, PAYLOAD_LIMIT_BYTES - len(body))
-    elif payload.media_type in (CSV, JSON_LINES):
-        record = body.rstrip(b"\r\n")
-        filled = b"\n".join([record] * max(1, (PAYLOAD_LIMIT_BYTES + 1) // (len(record) + 1)))
+        filled = payload.body.ljust(PAYLOAD_LIMIT_BYTES)
+    elif table is not None and table.records:
+        filled = table.filling(PAYLOAD_LIMIT_BYTES, table.records)
     else:
         return None
     return Payload(body=filled[:PAYLOAD_LIMIT_BYTES], content_type=payload.content_type)

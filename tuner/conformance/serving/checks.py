@@ -3,8 +3,9 @@
 from tuner.conformance.part import Check
 from tuner.conformance.serving import judgements as judge
 from tuner.conformance.serving import judgements_of_answers as answer
+from tuner.conformance.serving import judgements_of_many_models as models
 from tuner.conformance.serving.evidence import ServingEvidence
-from tuner.conformance.serving.judgements_of_answers import of_models, of_step
+from tuner.conformance.serving.judgements_of_answers import of_step
 
 #: Judged by how the container of the good case comes up under it; see `part`.
 CONDITIONS = ("SERVE-MODEL-RO", "SERVE-MODEL-EXTRA", "SERVE-ENV-ONLY")
@@ -52,7 +53,7 @@ SERVING_CHECKS: tuple[Check[ServingEvidence], ...] = (
     _step("SERVE-INVOKE-BAD-BODY", "a malformed body", of_step("a malformed body", answer.malformed_refused)),
     _step("SERVE-INVOKE-EMPTY", "an empty body", of_step("an empty body", answer.empty_handled)),
     _step("SERVE-INVOKE-5XX-ALIVE", "a failing model", answer.survives_failure),
-    _step("SERVE-INVOKE-6MB", "6 MiB", of_step("6 MiB", answer.six_mebibytes)),
+    _step("SERVE-INVOKE-6MB", "6 MiB", answer.six_mebibytes),
     _step("SERVE-INVOKE-HEADERS", "unknown headers", of_step("unknown headers", answer.good)),
     _step("SERVE-INVOKE-CUSTOM-ATTR", "custom attributes", of_step("custom attributes", answer.attributes_tolerated)),
     _step("SERVE-INVOKE-KEEPALIVE", _HUNDRED, of_step(_HUNDRED, answer.keeps_connections)),
@@ -75,18 +76,18 @@ SERVING_CHECKS: tuple[Check[ServingEvidence], ...] = (
     _step("SERVE-STREAM-ERROR", "a failing model", answer.breaks_off),
     Check(id="SERVE-BIDI-LABEL", judge=judge.label_of_both_ways, needs_good_case=False),
     Check(id="SERVE-MME-LABEL", judge=judge.label_of_many_models, needs_good_case=False),
-    _models("SERVE-MME-PING-EMPTY", answer.healthy_without_models),
-    _models("SERVE-MME-LOAD", of_models("a model loaded", answer.loaded_and_listed)),
-    _models("SERVE-MME-LOAD-409", of_models("a model loaded twice", answer.already_loaded)),
-    Check(id="SERVE-MME-LOAD-507", needs="little memory", judge=answer.out_of_memory),
-    _models("SERVE-MME-LIST", of_models("models listed", answer.listed_in_form)),
-    _models("SERVE-MME-LIST-PAGE", of_models("pages", answer.pages_honoured)),
-    _models("SERVE-MME-GET-404", of_models("an unknown model", answer.not_loaded)),
-    _models("SERVE-MME-INVOKE", answer.right_model),
-    _models("SERVE-MME-INVOKE-404", of_models("an unknown model invoked", answer.not_loaded)),
-    _models("SERVE-MME-UNLOAD", of_models("a model unloaded", answer.unloaded)),
-    _models("SERVE-MME-UNLOAD-404", of_models("an unknown model unloaded", answer.not_loaded)),
-    _models("SERVE-MME-RACE", answer.safe_race),
+    _models("SERVE-MME-PING-EMPTY", models.healthy_without_models),
+    _models("SERVE-MME-LOAD", models.of_models("a model loaded", models.loaded_and_listed)),
+    _models("SERVE-MME-LOAD-409", models.of_models("a model loaded twice", models.already_loaded)),
+    Check(id="SERVE-MME-LOAD-507", needs="little memory", judge=models.out_of_memory),
+    _models("SERVE-MME-LIST", models.of_models("models listed", models.listed_in_form)),
+    _models("SERVE-MME-LIST-PAGE", models.of_models("pages", models.pages_honoured)),
+    _models("SERVE-MME-GET-404", models.of_models("an unknown model", models.not_loaded)),
+    _models("SERVE-MME-INVOKE", models.right_model),
+    _models("SERVE-MME-INVOKE-404", models.of_models("an unknown model invoked", models.not_loaded)),
+    _models("SERVE-MME-UNLOAD", models.of_models("a model unloaded", models.unloaded)),
+    _models("SERVE-MME-UNLOAD-404", models.of_models("an unknown model unloaded", models.not_loaded)),
+    _models("SERVE-MME-RACE", models.safe_race),
 )
 
 

@@ -149,15 +149,20 @@ class ServingProbe:
         self._numbers = itertools.count(1)
         self._names = Lock()
         self._abandoned = Event()
+        self._running: set[str] = set()
 
     def abandon(self) -> None:
-        """Let every wait that is under way raise CheckAbandoned."""
+        """Remove all containers; what waits for one raises CheckAbandoned, and what asks one gets no answer."""
         self._abandoned.set()
+        for container_id in tuple(self._running):
+            with suppress(EngineError):
+                self._engine.remove(container_id)
 
     @contextmanager
     def serve(self, setting: Setting) -> Iterator["Service"]:
-        """A container that was started with ``serve``; it is gone at the end of the block. Raises EngineError.
+        """A container that was started with ``serve``; it is gone at the end of the block.
 
+        Raises EngineError, and CheckAbandoned once the check is given up.
         Where the engine refuses to start it, the service says so and answers nothing.
         """
         with self._names:
@@ -182,7 +187,9 @@ class ServingProbe:
         except EngineRejected as error:  # no command at all, for one
             yield self._service("", setting.port, str(error))
             return
+        self._running.add(container_id)
         try:
+            self._go_on()
             refusal = ""
             try:
                 self._engine.start(container_id)
@@ -190,6 +197,7 @@ class ServingProbe:
                 refusal = str(error)
             yield self._service(container_id, setting.port, refusal)
         finally:
+            self._running.discard(container_id)
             with suppress(EngineError):  # the engine has gone: what it was asked for has said so
                 self._engine.remove(container_id)
 
@@ -206,9 +214,12 @@ class ServingProbe:
 
     def rest(self) -> None:
         """Wait for a moment between two looks at a container; raises CheckAbandoned once the check is given up."""
+        self._go_on()
+        self._sleep(self.patience.poll)
+
+    def _go_on(self) -> None:
         if self._abandoned.is_set():
             raise CheckAbandoned("the check was given up")
-        self._sleep(self.patience.poll)
 
 
 class Service:

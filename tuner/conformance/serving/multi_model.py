@@ -30,9 +30,12 @@ from tuner.conformance.serving.case import ServingClaim
 from tuner.conformance.serving.container import Service, Setting
 from tuner.conformance.serving.evidence import Visit
 from tuner.conformance.serving.http_calls import Call, Exchange
+from tuner.conformance.serving.models import copied
 from tuner.conformance.serving.visits import Scene, VisitFunction
 from tuner.engine.protocol import Mount
 
+#: The visit to the other model, served alone.
+ALONE = "the other model alone"
 NOT_CLAIMED = "many models are not claimed (--claim multi-model, or the multi-models label)"
 #: What a container gets whose memory is to be used up by models, in bytes, and how many are tried.
 LITTLE_MEMORY = 768 * 1024**2
@@ -122,7 +125,19 @@ def many_models(scene: Scene) -> Mapping[str, Visit] | str:
             return seen
         for name, exchanges in _conversation(host):
             seen[name] = Visit(start=start, exchanges=exchanges)
-        return seen
+    if scene.other_model is not None and _answer_alike(seen["models invoked"]):
+        seen[ALONE] = scene.visit(replace(scene.setting, model=_of_its_own(scene, scene.other_model)))
+    return seen
+
+
+def _answer_alike(invoked: Visit) -> bool:
+    first, _, second, _ = invoked.exchanges
+    return first.reply.is_good and second.reply.is_good and first.reply.body == second.reply.body
+
+
+def _of_its_own(scene: Scene, model: Path) -> Path:
+    """`model`, or a copy of it where the container may write to it."""
+    return model if scene.setting.is_read_only else copied(model, scene.folder / "other-model-alone")
 
 
 def _conversation(host: _Host) -> Iterator[tuple[str, list[Exchange]]]:

@@ -12,7 +12,16 @@ from serving_programs import Server, serving
 
 from tuner.conformance.evidence import Outcome, Result
 from tuner.conformance.examination import Examination
-from tuner.conformance.serving.case import MARKER, Payload, ServedCase, large, malformed, variants
+from tuner.conformance.serving.case import (
+    MARKER,
+    Payload,
+    ServedCase,
+    ServingClaim,
+    large,
+    malformed,
+    table_of,
+    variants,
+)
 from tuner.conformance.serving.container import ServingPatience, ServingProbe
 from tuner.conformance.serving.models import broken, with_other_files
 from tuner.conformance.serving.part import ServingPart
@@ -132,6 +141,61 @@ def test_json_is_filled_with_spaces_to_six_mebibytes_and_an_image_is_not() -> No
     assert filled is not None
     assert 6 * 1024**2 == len(filled.body)
     assert large(Payload(body=b"...", content_type="image/png")) is None
+
+
+HEADED = Payload(body=b'"x1","kind"\r\n3.5,a\r\n2,b\r\n', content_type="text/csv")
+
+
+def test_a_header_line_comes_once_however_long_a_table_is_made() -> None:
+    """In the middle of the data it would be a row of no sense."""
+    filled = large(HEADED)
+
+    assert b'"x1","kind"\r\n3.5,a\r\n2,b\r\n3.5,a\r\n2,b' == next(variants(HEADED)).body
+    assert filled is not None
+    assert filled.body.startswith(b'"x1","kind"\r\n3.5,a\r\n2,b\r\n3.5,a')
+    assert 1 == filled.body.count(b"kind")
+    assert 6 * 1024**2 - 20 < len(filled.body) <= 6 * 1024**2
+
+
+@pytest.mark.parametrize(
+    ("body", "header"),
+    [
+        (b"x1;kind\n3.5;a\n", b"x1;kind"),
+        (b"x1\tkind\n-1e3\ta\n", b"x1\tkind"),
+        (b"1,a\n2,b\n", None),
+        (b"good,a\nbad,b\n", None),
+        (b"good,a\n5,b\nbad,c\n", None),
+        (b"a,b\n", None),
+        (b"nan,a\n1,b\n", b"nan,a"),
+    ],
+)
+def test_a_header_is_a_line_without_a_number_before_lines_with_numbers(body: bytes, header: bytes | None) -> None:
+    """Texts have none."""
+    table = table_of(Payload(body=body, content_type="text/csv"))
+
+    assert table is not None
+    assert header == table.header
+
+
+def test_two_models_that_answer_alike_are_no_test_of_many_models(
+    examine: Examine, server: Server, tmp_path: Path
+) -> None:
+    """The other one is served alone to know it."""
+
+    def answer(request: Request) -> Response:
+        return Response(body=b"0.5" if "invo" in request.path else b"", headers={"Content-Type": "text/csv"})
+
+    server.answer = answer
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "weights").write_text("0.5")
+    claims = frozenset({ServingClaim.MULTI_MODEL})
+    case = replace(CASE, model=tmp_path / "one", other_model=tmp_path / "two", claims=claims)
+    found = examine(["SERVE-MME-INVOKE"], case)["SERVE-MME-INVOKE"]
+
+    assert Outcome.NOT_APPLICABLE is found.outcome
+    assert "give another --model that answers differently" in found.came
+    assert 3 == len(server.servers)
 
 
 def test_a_broken_model_has_no_whole_file_but_its_code(tmp_path: Path) -> None:
