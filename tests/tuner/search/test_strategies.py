@@ -149,5 +149,6 @@ def test_strategies_are_made_by_the_names_of_the_api() -> None:
     assert isinstance(make_strategy("Bayesian", ObjectiveType.MAXIMIZE), BayesianSearch)
     assert isinstance(make_strategy("Random", ObjectiveType.MAXIMIZE), RandomSearch)
     assert isinstance(make_strategy("Grid", ObjectiveType.MAXIMIZE), GridSearch)
-    with pytest.raises(NotSupported, match="Bayesian, Random and Grid"):
-        make_strategy("Hyperband", ObjectiveType.MAXIMIZE)
+    assert isinstance(make_strategy("Hyperband", ObjectiveType.MAXIMIZE), RandomSearch)
+    with pytest.raises(NotSupported, match="Bayesian, Random, Grid and Hyperband"):
+        make_strategy("Evolution", ObjectiveType.MAXIMIZE)

@@ -133,16 +133,21 @@ def test_an_answer_that_takes_too_long_is_a_model_error_without_a_status(talk: o
     assert "Your invocation timed out while waiting for a response from container primary" in str(caught.value)
 
 
+def take_request(connection: socket.socket) -> None:
+    """Read a request whose body is ``1``, whole: a server that closes with something unread resets the connection."""
+    received = b""
+    while not received.endswith(b"\r\n\r\n1"):
+        received += connection.recv(10_000)
+
+
 def hang_up(connection: socket.socket, _: threading.Event) -> None:
     """Reads the request and closes the connection."""
-    connection.recv(65536)
+    take_request(connection)
 
 
 def break_off(connection: socket.socket, _: threading.Event) -> None:
     """Announces more than it sends, once it has the whole request: closing with some of it unread would be a reset."""
-    received = b""
-    while not received.endswith(b"\r\n\r\n1"):
-        received += connection.recv(65536)
+    take_request(connection)
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")
 
 
@@ -215,7 +220,7 @@ def test_a_streamed_answer_comes_piece_by_piece() -> None:
     go_on = threading.Event()
 
     def talk(connection: socket.socket, _: threading.Event) -> None:
-        connection.recv(10_000)
+        take_request(connection)
         connection.sendall(CHUNKED)
         go_on.wait(60)
         connection.sendall(ENDED)
@@ -233,7 +238,7 @@ def test_an_answer_that_breaks_off_is_a_model_stream_error(rest: bytes) -> None:
     """Half an answer is not a whole one; what has come is given first."""
 
     def talk(connection: socket.socket, _: threading.Event) -> None:
-        connection.recv(10_000)
+        take_request(connection)
         connection.sendall(CHUNKED + rest)
 
     received: list[bytes] = []
@@ -248,7 +253,7 @@ def test_an_answer_shorter_than_it_announced_is_a_model_stream_error() -> None:
     """Without chunks, too."""
 
     def talk(connection: socket.socket, _: threading.Event) -> None:
-        connection.recv(10_000)
+        take_request(connection)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
 
     with raw_server(talk) as address, pytest.raises(ModelStreamError, match="6 bytes before the length") as raised:
@@ -261,7 +266,7 @@ def test_an_answer_that_does_not_end_in_time_is_a_model_stream_error() -> None:
     """Even one of which something comes all the time."""
 
     def talk(connection: socket.socket, is_over: threading.Event) -> None:
-        connection.recv(10_000)
+        take_request(connection)
         connection.sendall(CHUNKED)
         while not is_over.wait(0.02):
             try:
@@ -309,7 +314,7 @@ def test_a_caller_may_leave_a_stream() -> None:
 
 
 def _send_until_closed(connection: socket.socket, _: threading.Event) -> None:
-    connection.recv(10_000)
+    take_request(connection)
     connection.sendall(CHUNKED)
     while connection.recv(1000):
         pass
