@@ -94,6 +94,7 @@ def test_the_wheel_has_the_files_that_are_not_python(members: list[str]) -> None
     """The schema, the page's parts, the markers for type checkers, the licence."""
     expected = {
         "tuner/store/schema.sql",
+        "tuner/store/migration_2.sql",
         "tuner/dashboard/page.html",
         "tuner/dashboard/page.css",
         "tuner/dashboard/page.js",
