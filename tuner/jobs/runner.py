@@ -134,10 +134,7 @@ class JobRunner:
             )
         preparation = self._preparing.get(job.name)
         if preparation is None:
-            checkpoints = SyncedCheckpoints.of(job.spec, self._folder(job.name))
-            if checkpoints is not None:
-                self._checkpoints[job.name] = checkpoints
-            preparation = Preparation(job.spec.channels, self._profile.cache, checkpoints)
+            preparation = Preparation(job.spec.channels, self._profile.cache, self._checkpoints_of(job))
             self._preparing[job.name] = preparation
             if preparation.is_needed and job.status is not SecondaryStatus.DOWNLOADING:
                 self._store.change_status(
@@ -231,12 +228,8 @@ class JobRunner:
                 RunningHost(name=host.name, container_id=container_ids[host.name], intake=intake, feeds=feeds)
             )
         self._running[job.name] = RunningHosts(self._engine, members)
-        if job.name not in self._checkpoints:
-            checkpoints = SyncedCheckpoints.of(job.spec, self._folder(job.name))
-            if checkpoints is not None:
-                self._checkpoints[job.name] = checkpoints
-        if job.name in self._checkpoints:
-            self._checkpoints[job.name].start()
+        if (checkpoints := self._checkpoints_of(job)) is not None:
+            checkpoints.start()
 
     def _watch(self, job: TrainingJobRecord, running: RunningHosts) -> None:
         now = self._clock()
@@ -253,7 +246,7 @@ class JobRunner:
         elif running.first_failed is not None or running.is_one_lost:
             running.terminate(now, HOST_STOP_GRACE_SECONDS)
         running.follow(now)
-        checkpoints = self._checkpoints.get(job.name)
+        checkpoints = self._checkpoints_of(job)
         if checkpoints is not None and (problem := checkpoints.new_problem()) is not None:
             self._store.add_warning(job.name, f"checkpoints did not reach S3 for a while: {problem}")
         if running.have_ended:
@@ -311,8 +304,7 @@ class JobRunner:
             self._finish(self._store.training_job(job.name))
 
     def _interrupted(self, job: TrainingJobRecord, running: RunningHosts) -> None:
-        checkpoints = self._checkpoints.pop(job.name, None)
-        if checkpoints is not None:
+        if (checkpoints := self._checkpoints_of(job)) is not None:
             checkpoints.lose(with_notice=job.interruption is Interruption.WITH_NOTICE)
         log_starts = {member.name: member.intake.end for member in running.members}
         self._store.record_interruption(job.name, log_starts, now=self._clock())
@@ -351,10 +343,8 @@ class JobRunner:
         """
         packing = self._packing.get(job.name)
         if packing is None:
-            checkpoints = self._checkpoints.pop(job.name, None)
-            if checkpoints is None:
-                checkpoints = SyncedCheckpoints.of(job.spec, self._folder(job.name))
-            packing = pack(job.spec, self._folder(job.name), checkpoints, self._executor, self.activity)
+            folder = self._folder(job.name)
+            packing = pack(job.spec, folder, self._checkpoints_of(job), self._executor, self.activity)
             self._packing[job.name] = packing
         if not packing.is_done:
             if (progress := packing.news()) is not None:
@@ -401,6 +391,18 @@ class JobRunner:
     def _call_off_preparation(self, name: str) -> None:
         if (preparation := self._preparing.pop(name, None)) is not None:
             preparation.call_off()
+
+    def _checkpoints_of(self, job: TrainingJobRecord) -> SyncedCheckpoints | None:
+        """A job's checkpoints that are kept in step with S3: one object from its first start to its end.
+
+        What an interruption gave time to save, it has to remember until the next start.
+        """
+        if job.name not in self._checkpoints:
+            checkpoints = SyncedCheckpoints.of(job.spec, self._folder(job.name))
+            if checkpoints is None:
+                return None
+            self._checkpoints[job.name] = checkpoints
+        return self._checkpoints[job.name]
 
     def _labels(self, name: str) -> dict[str, str]:
         return {HOME_LABEL: str(self._profile.home), JOB_LABEL: name}

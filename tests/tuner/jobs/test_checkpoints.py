@@ -13,6 +13,7 @@ from s3_server import Bucket
 from contracts.jobs import Interruption, SecondaryStatus
 from tuner.engine.fake_container import FakeContainer
 from tuner.jobs.checkpoints import SyncedCheckpoints
+from tuner.jobs.folder import JobFolder
 
 MakeHome = Callable[..., HomeOfFakes]
 
@@ -77,3 +78,43 @@ def test_a_job_goes_on_from_what_s3_has(make_home: MakeHome, bucket: Bucket) -> 
     assert SecondaryStatus.COMPLETED is job.status
     assert {"kept/epoch": b"3"} == bucket.content()
     assert "Downloading" in [one.status for one in home.store.transitions("job-1")]
+
+
+def saves_at_the_last_moment(run: FakeContainer) -> Iterator[None]:
+    """Writes its checkpoint when it is told to end, and says what it finds when it starts."""
+    kept = run.path("/opt/ml/checkpoints/epoch")
+
+    def save() -> int:
+        kept.write_text("saved")
+        return 143
+
+    run.on_signal("SIGTERM", save)
+    run.print(f"found {kept.read_text() if kept.exists() else 'nothing'}")
+    while not kept.exists():
+        yield
+
+
+@pytest.mark.parametrize(
+    ("how", "found"),
+    [
+        (Interruption.WITH_NOTICE, ["found nothing", "found saved"]),
+        (Interruption.WITHOUT_NOTICE, ["found nothing"] * 2),
+    ],
+)
+def test_what_is_written_in_the_time_of_notice_is_there_at_the_next_start(
+    make_home: MakeHome, bucket: Bucket, how: Interruption, found: list[str]
+) -> None:
+    """Whether the thread that looks every few seconds has come to it or not."""
+    members: dict[str, Any] = {
+        "CheckpointConfig": {"S3Uri": bucket.uri("kept")},
+        "EnableManagedSpotTraining": True,
+        "StoppingCondition": {"MaxRuntimeInSeconds": 3600, "MaxWaitTimeInSeconds": 7200},
+    }
+    home = make_home(saves_at_the_last_moment)
+    home.store.create_training_job(training_request(**members), now=home.clock())
+    home.step_until(lambda: home.store.training_job("job-1").status is SecondaryStatus.TRAINING)
+    home.store.request_interruption("job-1", how)
+    log = JobFolder(home.profile.job_folder("job-1")).log()
+    home.step_until(lambda: 2 == len(log.read_text().splitlines()))
+
+    assert found == log.read_text().splitlines()
