@@ -71,12 +71,13 @@ class Controller:
         for other in self._store.unfinished_jobs():
             if begin or other.start_time is not None or other.status is JobStatus.STOPPING:
                 self._others[other.kind].step(other)
-        unfinished = Counter(job.tuning_job for job in self._store.unfinished_training_jobs())
+        unfinished = self._store.unfinished_training_jobs()
+        running = Counter(job.tuning_job for job in unfinished)
         for tuning_job in self._store.tuning_jobs(unfinished=True):
             if tuning_job.spec.stops_early or tuning_job.spec.hyperband is not None:
-                self._stop_early(tuning_job)
+                self._stop_early(tuning_job, [job for job in unfinished if job.tuning_job == tuning_job.name])
             # As long as all slots are taken nothing can change, and reading thousands of trials can be left.
-            if unfinished[tuning_job.name] < tuning_job.spec.max_parallel_training_jobs or self._is_to_end(tuning_job):
+            if running[tuning_job.name] < tuning_job.spec.max_parallel_training_jobs or self._is_to_end(tuning_job):
                 self._step_tuning_job(tuning_job, begin=begin)
 
     def wait(self, seconds: float) -> None:
@@ -145,26 +146,24 @@ class Controller:
             self._runner.step(record)
         return created
 
-    def _stop_early(self, job: TuningJobRecord) -> None:
-        """Stop the running trials that are not worth going on with, each as soon as it has reported a value."""
+    def _stop_early(self, job: TuningJobRecord, running: Sequence[TrainingJobRecord]) -> None:
+        """Stop the `running` trials that are not worth going on with, each as soon as it has reported a value."""
         spec = job.spec
-        running = [
+        metric = spec.objective.metric_name
+        fresh = [
             trial
-            for trial in self._store.unfinished_training_jobs()
-            if trial.tuning_job == job.name and trial.stop_reason is None
+            for trial in running
+            if trial.stop_reason is None and _reports(trial, metric) > self._judged.get(trial.name, 0)
         ]
-        counts = {trial.name: _reports(trial, spec.objective.metric_name) for trial in running}
-        fresh = {name for name, count in counts.items() if count > self._judged.get(name, 0)}
         if not fresh:
             return
         indices = {trial.name: trial.trial_index or 0 for trial in self._store.trials(job.name)}
         curves = {
             indices[name]: [Report(time, value) for time, value in reports]
-            for name, reports in self._store.reported(job.name, spec.objective.metric_name).items()
+            for name, reports in self._store.reported(job.name, metric).items()
         }
-        for trial in running:
-            if trial.name in fresh:
-                self._judge(trial, curves, spec)
+        for trial in fresh:
+            self._judge(trial, curves, spec)
 
     def _judge(self, trial: TrainingJobRecord, curves: Mapping[int, Curve], spec: TuningJobSpec) -> None:
         """Ask for a trial's stop where a value that has not been judged yet is too weak."""

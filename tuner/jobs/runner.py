@@ -121,8 +121,7 @@ class JobRunner:
 
     def _prepare(self, job: TrainingJobRecord) -> None:
         """Bring here what is elsewhere, in the background, and when that is done start the containers."""
-        self._limit_time(job)
-        job = self._store.training_job(job.name)
+        job = self._limit_time(job)
         if job.stop_reason is not None:
             self._call_off_preparation(job.name)
             self._remove_containers(job)
@@ -233,8 +232,7 @@ class JobRunner:
 
     def _watch(self, job: TrainingJobRecord, running: RunningHosts) -> None:
         now = self._clock()
-        self._limit_time(job)
-        job = self._store.training_job(job.name)
+        job = self._limit_time(job)
         if job.stop_reason is not None:
             self._press_stop(job, running, now)
         elif running.problem is not None:
@@ -254,13 +252,19 @@ class JobRunner:
             running.close()
             self._conclude(self._store.training_job(job.name), running)
 
-    def _limit_time(self, job: TrainingJobRecord) -> None:
-        """Ask a job to stop whose time is up."""
+    def _limit_time(self, job: TrainingJobRecord) -> TrainingJobRecord:
+        """Ask a job to stop whose time is up; return it as it is then."""
+        if job.stop_reason is not None:
+            return job
         now = self._clock()
         if job.spec.max_wait_seconds is not None and now - job.creation_time > job.spec.max_wait_seconds:
-            self._store.request_stop(job.name, StopReason.MAX_WAIT_TIME, now=now)
+            reason = StopReason.MAX_WAIT_TIME
         elif job.training_start_time is not None and self._trained_seconds(job, now) > job.spec.max_runtime_seconds:
-            self._store.request_stop(job.name, StopReason.MAX_RUNTIME, now=now)
+            reason = StopReason.MAX_RUNTIME
+        else:
+            return job
+        self._store.request_stop(job.name, reason, now=now)
+        return self._store.training_job(job.name)
 
     def _trained_seconds(self, job: TrainingJobRecord, now: float) -> float:
         """How long the job has trained, without the times in which it was interrupted."""
