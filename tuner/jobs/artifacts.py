@@ -11,6 +11,7 @@ import tarfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from contracts.outcome import MAX_FAILURE_LENGTH
 
@@ -58,10 +59,17 @@ def clashes(folders: Sequence[Path]) -> list[str]:
 
 def deliver(artifact: Path, folder: Path) -> None:
     """Copy a finished file to where the job's OutputDataConfig wants it, whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f".{artifact.name}.unfinished"
-    shutil.copyfile(artifact, unfinished)
-    unfinished.replace(folder / artifact.name)
+    with artifact.open("rb") as file:
+        deliver_from(file, folder / artifact.name)
+
+
+def deliver_from(file: BinaryIO, target: Path) -> None:
+    """Copy what is left of an open file to `target`, whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(f".{target.name}.unfinished")
+    with unfinished.open("wb") as copy:
+        shutil.copyfileobj(file, copy)
+    unfinished.replace(target)
 
 
 def read_failure(path: Path) -> str:

@@ -2,18 +2,20 @@
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from contracts.processing import ProcessingJobSpec, ProcessingOutput, UploadMode
 from contracts.resources import Host
 from tuner.channels.addresses import is_local, local_path
 from tuner.errors import TunerError
-from tuner.jobs.artifacts import deliver, files_below, read_beginning
+from tuner.jobs.artifacts import deliver, deliver_from, files_below, read_beginning
 from tuner.jobs.background import Background, Progress
 from tuner.jobs.folder import JobFolder
 from tuner.jobs.processing_containers import output_folder
 from tuner.s3.checkpoint_sync import CheckpointSync
+from tuner.s3.container_files import Changed, Identity, files_of, open_inside
 from tuner.s3.uploads import upload_files
 
 #: How much of the message files becomes the ExitMessage of the API, in bytes.
@@ -34,7 +36,7 @@ class _LocalCopies:
     def __init__(self, source: Path, target: Path) -> None:
         self._source = source
         self._target = target
-        self._seen: dict[str, tuple[int, int]] = {}
+        self._copied: Mapping[str, Identity] = {}
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"copies of {source.name}", daemon=True)
 
@@ -47,15 +49,19 @@ class _LocalCopies:
 
     def _run(self) -> None:
         while not self._closed.wait(_LOOK_SECONDS):
-            for name, path in files_below([self._source]).items():
-                try:
-                    status = path.lstat()
-                    identity = (status.st_mtime_ns, status.st_size)
-                    if self._seen.get(name) != identity:
-                        deliver(path, (self._target / name).parent)
-                        self._seen[name] = identity
-                except OSError:
-                    continue  # it is being written or gone again; the delivery at the end tells what is wrong
+            with suppress(OSError):  # the delivery at the end tells what is wrong
+                self._copied = {name: now for name, now in files_of(self._source).items() if self._has(name, now)}
+
+    def _has(self, name: str, now: Identity) -> bool:
+        """Whether the target has the file as it is `now`, by a copy if need be; the container may change it meanwhile."""
+        if self._copied.get(name) == now:
+            return True
+        try:
+            with open_inside(self._source, name, now) as file:
+                deliver_from(file, self._target / name)
+        except (Changed, OSError):
+            return False
+        return True
 
 
 class ContinuousOutputs:
