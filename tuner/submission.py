@@ -129,11 +129,24 @@ def name_for_another_run(store: Store, name: str) -> str:
 
     Long names are shortened to leave room for the number.
     """
+
+    def has_ended(candidate: str) -> bool:
+        existing = find_tuning_job(store, candidate)
+        return existing is not None and existing.status.is_terminal
+
+    return next_name(name, has_ended, longest=_MAX_TUNING_JOB_NAME)
+
+
+def next_name(name: str, has_ended: Callable[[str], bool], *, longest: int) -> str:
+    """`name`, or the first of ``name-2``, ``name-3``, ... that no job has which `has_ended`.
+
+    Long names are shortened to leave room for the number: at most `longest` characters.
+    """
     candidate, number = name, 1
-    while (existing := find_tuning_job(store, candidate)) is not None and existing.status.is_terminal:
+    while has_ended(candidate):
         number += 1
         ending = f"-{number}"
-        candidate = name[: _MAX_TUNING_JOB_NAME - len(ending)].rstrip("-") + ending
+        candidate = name[: longest - len(ending)].rstrip("-") + ending
     return candidate
 
 

@@ -14,15 +14,14 @@ from tuner.cli.machine import Invocation, Machine
 from tuner.cli.options import job_file_argument, json_option, machine_options
 from tuner.cli.other_job_details import other_job_document
 from tuner.cli.other_jobs import others_in_progress
+from tuner.cli.taken_names import LONGEST_NAME, what_now
 from tuner.cli.waiting import follow
-from tuner.errors import ResourceInUse, ResourceNotFound
+from tuner.errors import ResourceInUse
 from tuner.requests import CREATE_PROCESSING_JOB, LoadedJob
 from tuner.store.records import JobRecord
 from tuner.store.sqlite_store import Store
-from tuner.submission import Say, submit_processing_job
+from tuner.submission import Say, next_name, submit_processing_job
 from tuner.work.log_tail import HostLogs
-
-_MAX_NAME = 63
 
 
 @click.command()
@@ -48,7 +47,8 @@ def process(
     with machine.store() as store:
         loaded = job_files.read_valid(job_file, machine, CREATE_PROCESSING_JOB, name)
         if again:
-            free = name_for_another_run(store, loaded.name)
+            ended = {job.name for job in store.jobs(JobKind.PROCESSING) if job.is_finished}
+            free = next_name(loaded.name, ended.__contains__, longest=LONGEST_NAME)
             loaded = job_files.read_valid(job_file, machine, CREATE_PROCESSING_JOB, free)
         say: Say = say_json if as_json else click.echo
         _submit(loaded, store, machine, say)
@@ -57,17 +57,6 @@ def process(
         job = _follow(loaded.name, store, machine, say, come_back, as_json=as_json)
         _finish(job, machine, as_json=as_json)
         return exit_codes.of_ended_job(job.status)
-
-
-def name_for_another_run(store: Store, name: str) -> str:
-    """`name`, or the first of ``name-2``, ``name-3``, ... that is free, or that a job in progress has."""
-    finished = {job.name for job in store.jobs(JobKind.PROCESSING) if job.is_finished}
-    candidate, number = name, 1
-    while candidate in finished:
-        number += 1
-        ending = f"-{number}"
-        candidate = name[: _MAX_NAME - len(ending)].rstrip("-") + ending
-    return candidate
 
 
 def _submit(loaded: LoadedJob, store: Store, machine: Machine, say: Say) -> None:
@@ -83,7 +72,8 @@ def _submit(loaded: LoadedJob, store: Store, machine: Machine, say: Say) -> None
             say=seldom(say, machine.clock),
         )
     except ResourceInUse as error:
-        raise ResourceInUse(f"{error}\n{_what_now(loaded, store)}") from error
+        statuses = {one.name: one.status for one in store.jobs(JobKind.PROCESSING)}
+        raise ResourceInUse(f"{error}\n{what_now(loaded, statuses.get(loaded.name))}") from error
     say(f"Going on with {job.name}, which is {job.status}." if known else f"Started {job.name}.")
     others = others_in_progress(store, job.name)
     if others:
@@ -124,19 +114,3 @@ def _finish(job: JobRecord, machine: Machine, *, as_json: bool) -> None:
         if text:
             click.echo(text.rstrip())
     click.echo(f"\n`algodock show {job.name}` shows more.")
-
-
-def _what_now(loaded: LoadedJob, store: Store) -> str:
-    try:
-        job = store.job(JobKind.PROCESSING, loaded.name)
-    except ResourceNotFound:
-        return "Give --name for another job."
-    if not job.is_finished:
-        return (
-            f"It is {job.status} and was started from another request: undo the change in {loaded.path} to go on with"
-            f" it, `algodock stop {job.name}` to end it, or give --name for another job beside it."
-        )
-    return (
-        f"It has ended: `algodock show {job.name}` shows it. --again runs it under the next free name, --name NAME"
-        " under one of yours."
-    )

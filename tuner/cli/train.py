@@ -14,16 +14,15 @@ from tuner.cli.machine import Invocation, Machine
 from tuner.cli.options import job_file_argument, json_option, machine_options
 from tuner.cli.other_jobs import others_in_progress
 from tuner.cli.screen import console
+from tuner.cli.taken_names import LONGEST_NAME, what_now
 from tuner.cli.waiting import follow
-from tuner.errors import ResourceInUse, ResourceNotFound
+from tuner.errors import ResourceInUse
 from tuner.jobs.folder import JobFolder
 from tuner.requests import CREATE_TRAINING_JOB, LoadedJob
 from tuner.store.records import TrainingJobRecord
 from tuner.store.sqlite_store import Store
-from tuner.submission import Say, submit_training_job
+from tuner.submission import Say, next_name, submit_training_job
 from tuner.work.log_tail import HostLogs
-
-_MAX_TRAINING_JOB_NAME = 63
 
 
 @click.command()
@@ -48,9 +47,9 @@ def train(
     with machine.store() as store:
         loaded = job_files.read_valid(job_file, machine, CREATE_TRAINING_JOB, name)
         if again:
-            loaded = job_files.read_valid(
-                job_file, machine, CREATE_TRAINING_JOB, name_for_another_run(store, loaded.name)
-            )
+            ended = {job.name for job in store.training_jobs() if job.is_finished}
+            free = next_name(loaded.name, ended.__contains__, longest=LONGEST_NAME)
+            loaded = job_files.read_valid(job_file, machine, CREATE_TRAINING_JOB, free)
         say: Say = say_json if as_json else click.echo
         _submit(loaded, store, machine, say)
         renamed = ["--name", loaded.name] if again or name else []
@@ -58,17 +57,6 @@ def train(
         job = _follow(loaded.name, store, machine, say, come_back, as_json=as_json)
         _finish(job, store, machine, as_json=as_json)
         return exit_codes.of_ended_job(job.primary_status)
-
-
-def name_for_another_run(store: Store, name: str) -> str:
-    """`name`, or the first of ``name-2``, ``name-3``, ... that is free, or that a job in progress has."""
-    finished = {job.name for job in store.training_jobs() if job.is_finished}
-    candidate, number = name, 1
-    while candidate in finished:
-        number += 1
-        ending = f"-{number}"
-        candidate = name[: _MAX_TRAINING_JOB_NAME - len(ending)].rstrip("-") + ending
-    return candidate
 
 
 def _submit(loaded: LoadedJob, store: Store, machine: Machine, say: Say) -> None:
@@ -84,7 +72,8 @@ def _submit(loaded: LoadedJob, store: Store, machine: Machine, say: Say) -> None
             say=seldom(say, machine.clock),
         )
     except ResourceInUse as error:
-        raise ResourceInUse(f"{error}\n{_what_now(loaded, store)}") from error
+        statuses = {one.name: one.primary_status for one in store.training_jobs()}
+        raise ResourceInUse(f"{error}\n{what_now(loaded, statuses.get(loaded.name))}") from error
     say(f"Going on with {job.name}, which is {job.status}." if known else f"Started {job.name}.")
     others = others_in_progress(store, job.name)
     if others:
@@ -148,19 +137,3 @@ def _finish(job: TrainingJobRecord, store: Store, machine: Machine, *, as_json: 
         click.echo(job.failure_reason)
     details.print_training_job_end(console(), job, store, JobFolder(machine.profile.job_folder(job.name)))
     click.echo(f"\n`algodock show {job.name}` shows more.")
-
-
-def _what_now(loaded: LoadedJob, store: Store) -> str:
-    try:
-        job = store.training_job(loaded.name)
-    except ResourceNotFound:
-        return "Give --name for another job."
-    if not job.is_finished:
-        return (
-            f"It is {job.primary_status} and was started from another request: undo the change in {loaded.path} to go"
-            f" on with it, `algodock stop {job.name}` to end it, or give --name for another job beside it."
-        )
-    return (
-        f"It has ended: `algodock show {job.name}` shows it. --again runs it under the next free name, --name NAME"
-        " under one of yours."
-    )

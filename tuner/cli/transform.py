@@ -19,11 +19,13 @@ from tuner.cli.model_source import ModelSource, find_model
 from tuner.cli.options import job_file_argument, json_option, machine_options
 from tuner.cli.other_jobs import others_in_progress
 from tuner.cli.screen import console
+from tuner.cli.taken_names import LONGEST_NAME
 from tuner.cli.transform_screen import TransformDisplay, choose_display, outcome_document
 from tuner.errors import EngineError, ResourceInUse, ResourceNotFound, StoreError
 from tuner.requests import CREATE_TRANSFORM_JOB, LoadedJob
 from tuner.store.records import JobRecord
 from tuner.store.sqlite_store import Store
+from tuner.submission import next_name
 from tuner.transform.folder import TransformFolder, transform_folder
 from tuner.transform.progress import read_progress
 from tuner.transform.submission import find_transform_job, submit_transform_job
@@ -31,7 +33,6 @@ from tuner.work.interruptions import Detached, Interruptions
 from tuner.work.log_tail import LogTail
 from tuner.work.worker import Worker
 
-_MAX_NAME = 63
 #: How much of a container's log the end of a failed job repeats.
 _LAST_LINES = 10
 
@@ -77,7 +78,8 @@ def transform(
     with machine.store() as store:
         loaded, source = _load(job_file, machine, model, image, name)
         if again:
-            free = name_for_another_run(store, loaded.name)
+            ended = {job.name for job in store.jobs(JobKind.TRANSFORM) if job.is_finished}
+            free = next_name(loaded.name, ended.__contains__, longest=LONGEST_NAME)
             loaded, source = _load(job_file, machine, model, image, free)
         display = choose_display(console, as_json=as_json)
         try:
@@ -91,17 +93,6 @@ def transform(
             display.close()
         _finish(job, transform_folder(machine.profile, job.name), as_json=as_json)
         return exit_codes.of_ended_job(job.status)
-
-
-def name_for_another_run(store: Store, name: str) -> str:
-    """`name`, or the first of ``name-2``, ``name-3``, ... that is free, or that a job in progress has."""
-    finished = {job.name for job in store.jobs(JobKind.TRANSFORM) if job.is_finished}
-    candidate, number = name, 1
-    while candidate in finished:
-        number += 1
-        ending = f"-{number}"
-        candidate = name[: _MAX_NAME - len(ending)].rstrip("-") + ending
-    return candidate
 
 
 def _load(

@@ -15,6 +15,7 @@ from tuner.cli.options import job_file_argument, json_option, machine_options
 from tuner.cli.other_jobs import others_in_progress
 from tuner.cli.screen import console
 from tuner.cli.snapshot import TuningSnapshot, read_tuning_job
+from tuner.cli.taken_names import what_now
 from tuner.cli.waiting import follow
 from tuner.dashboard.report import ReportFiles, write_report
 from tuner.errors import ResourceInUse
@@ -74,7 +75,8 @@ def _begin(loaded: LoadedJob, store: Store, machine: Machine, *, as_json: bool) 
             say=seldom(say, machine.clock),
         )
     except ResourceInUse as error:
-        raise ResourceInUse(f"{error}\n{_what_now(loaded, store)}") from error
+        taken = find_tuning_job(store, loaded.name)
+        raise ResourceInUse(f"{error}\n{what_now(loaded, None if taken is None else taken.status)}") from error
     first = read_tuning_job(store, job.name, machine.clock())
     if as_json:
         print_json({"event": "job", **_position(first), "going_on": known is not None})
@@ -157,16 +159,3 @@ def _position(snapshot: TuningSnapshot) -> dict[str, Any]:
         "trials_done": snapshot.done,
         "trials_total": snapshot.total,
     }
-
-
-def _what_now(loaded: LoadedJob, store: Store) -> str:
-    job = find_tuning_job(store, loaded.name)
-    if job is not None and not job.status.is_terminal:
-        return (
-            f"It is {job.status} and was started from another request: undo the change in {loaded.path} to go on with"
-            f" it, `algodock stop {job.name}` to end it, or give --name for another job beside it."
-        )
-    return (
-        f"It has ended: `algodock show {loaded.name}` shows it. --again runs it under the next free name, --name NAME"
-        " under one of yours."
-    )

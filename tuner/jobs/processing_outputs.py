@@ -53,7 +53,7 @@ class _LocalCopies:
                 self._copied = {name: now for name, now in files_of(self._source).items() if self._has(name, now)}
 
     def _has(self, name: str, now: Identity) -> bool:
-        """Whether the target has the file as it is `now`, by a copy if need be; the container may change it meanwhile."""
+        """Whether the target has the file as it is `now`, copied if need be; the container may change it meanwhile."""
         if self._copied.get(name) == now:
             return True
         try:
