@@ -5,12 +5,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from contracts.resources import Host
 from tuner.engine.protocol import (
     HOST_LABEL,
     ContainerSpec,
     ContainerState,
     ContainerStatus,
-    ContainerSummary,
     Engine,
 )
 from tuner.errors import ContainerNotFound
@@ -33,9 +33,18 @@ def create_containers(
         engine.create(spec)
 
 
-def find_containers(engine: Engine, labels: Mapping[str, str]) -> dict[str, ContainerSummary]:
-    """The containers of a job by the names of their hosts."""
-    return {one.labels[HOST_LABEL]: one for one in engine.containers(labels)}
+def start_containers(engine: Engine, labels: Mapping[str, str], hosts: Sequence[Host]) -> dict[str, str] | None:
+    """Start those containers of a job that have not been, in the order of its `hosts`; return their ids by host.
+
+    None where one is missing. Raises EngineRejected.
+    """
+    found = {one.labels[HOST_LABEL]: one for one in engine.containers(labels)}
+    if any(host.name not in found for host in hosts):
+        return None
+    for host in hosts:
+        if found[host.name].status is ContainerStatus.CREATED:
+            engine.start(found[host.name].container_id)
+    return {name: container.container_id for name, container in found.items()}
 
 
 def remove_containers(engine: Engine, labels: Mapping[str, str], *, several: bool) -> None:
@@ -104,6 +113,14 @@ class RunningHosts:
         """Of those that ended with another exit code than 0, the one that ended first; None where all is well."""
         failed = [(one.exit.finished_at or 0.0, one) for one in self.members if one.exit and one.exit.exit_code != 0]
         return min(failed, key=lambda pair: pair[0])[1] if failed else None
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code that decides, once all have ended: of the first that failed, -1 where the engine has none."""
+        failed = self.first_failed
+        if failed is None or failed.exit is None:
+            return 0
+        return -1 if failed.exit.exit_code is None else failed.exit.exit_code
 
     @property
     def is_one_lost(self) -> bool:

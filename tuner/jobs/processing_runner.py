@@ -7,10 +7,10 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contracts.jobs import JobKind, JobStatus
 from contracts.outcome import HOST_STOP_GRACE_SECONDS, TRAINING_STOP_GRACE_SECONDS, algorithm_error
 from contracts.processing import ProcessingJobSpec
-from tuner.engine.protocol import HOME_LABEL, PROCESSING_JOB_LABEL, ContainerStatus, Engine
+from tuner.engine.protocol import HOME_LABEL, PROCESSING_JOB_LABEL, Engine
 from tuner.errors import ChannelError, EngineRejected, TunerError
 from tuner.jobs.folder import JobFolder
-from tuner.jobs.hosts import RunningHost, RunningHosts, create_containers, find_containers, remove_containers
+from tuner.jobs.hosts import RunningHost, RunningHosts, create_containers, remove_containers, start_containers
 from tuner.jobs.log_intake import LogIntake
 from tuner.jobs.preparation import Preparation
 from tuner.jobs.processing_containers import channel_of, processing_containers
@@ -124,27 +124,24 @@ class ProcessingRunner:
 
     def _adopt(self, job: JobRecord, spec: ProcessingJobSpec) -> None:
         """Follow the containers of a job, start those that have not been, and say so where one is missing."""
-        found = find_containers(self._engine, self._labels(job.name))
-        if any(host.name not in found for host in spec.hosts):
-            self._lost(job, spec)
-            return
         try:
-            for host in spec.hosts:
-                if found[host.name].status is ContainerStatus.CREATED:
-                    self._engine.start(found[host.name].container_id)
+            container_ids = start_containers(self._engine, self._labels(job.name), spec.hosts)
         except EngineRejected as error:
             self._remove_containers(spec)
             self._end(job, JobStatus.FAILED, f"AlgorithmError: {error}")
+            return
+        if container_ids is None:
+            self._lost(job, spec)
             return
         self._running[job.name] = RunningHosts(
             self._engine,
             [
                 RunningHost(
                     name=host.name,
-                    container_id=found[host.name].container_id,
+                    container_id=container_ids[host.name],
                     intake=LogIntake(
                         engine=self._engine,
-                        container_id=found[host.name].container_id,
+                        container_id=container_ids[host.name],
                         log_file=self._folder(job.name).log(host.name),
                         activity=self._activity,
                     ),
@@ -178,12 +175,7 @@ class ProcessingRunner:
         if running.is_one_lost:
             self._lost(job, spec)
             return
-        failed = running.first_failed
-        exit_code = 0
-        if failed is not None:
-            assert failed.exit is not None
-            exit_code = -1 if failed.exit.exit_code is None else failed.exit.exit_code
-        self._store.record_job_exit(_KIND, job.name, exit_code)
+        self._store.record_job_exit(_KIND, job.name, running.exit_code)
         self._finish(self._store.job(_KIND, job.name), spec)
 
     def _lost(self, job: JobRecord, spec: ProcessingJobSpec) -> None:

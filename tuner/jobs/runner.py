@@ -13,13 +13,13 @@ from dataclasses import replace
 from contracts.jobs import Interruption, SecondaryStatus, StopReason
 from contracts.outcome import HOST_STOP_GRACE_SECONDS, TRAINING_STOP_GRACE_SECONDS, algorithm_error
 from tuner.channels.feeds import ChannelFeeds, remove_fifos
-from tuner.engine.protocol import HOME_LABEL, JOB_LABEL, ContainerStatus, Engine, EngineFacts
+from tuner.engine.protocol import HOME_LABEL, JOB_LABEL, Engine, EngineFacts
 from tuner.errors import ChannelError, EngineRejected, TunerError
 from tuner.jobs.artifacts import read_failure
 from tuner.jobs.checkpoints import SyncedCheckpoints
 from tuner.jobs.containers import training_containers
 from tuner.jobs.folder import JobFolder, channels_of
-from tuner.jobs.hosts import RunningHost, RunningHosts, create_containers, find_containers, remove_containers
+from tuner.jobs.hosts import RunningHost, RunningHosts, create_containers, remove_containers, start_containers
 from tuner.jobs.log_intake import LogIntake, MetricReader, missing_metrics
 from tuner.jobs.outputs import Packing, pack
 from tuner.jobs.preparation import Preparation
@@ -185,8 +185,13 @@ class JobRunner:
 
     def _adopt(self, job: TrainingJobRecord) -> None:
         """Follow the containers of a job, start those that have not been, and say so where one is missing."""
-        found = find_containers(self._engine, self._labels(job.name))
-        if any(host.name not in found for host in job.spec.hosts):
+        try:
+            container_ids = start_containers(self._engine, self._labels(job.name), job.spec.hosts)
+        except EngineRejected as error:
+            self._remove_containers(job)
+            self._end(job, SecondaryStatus.FAILED, failure_reason=f"AlgorithmError: {error}")
+            return
+        if container_ids is None:
             self._remove_containers(job)
             if job.stop_reason is not None:
                 self._end_stopped(job)
@@ -194,15 +199,7 @@ class JobRunner:
                 reason = "InternalServerError: the container was removed while nobody was watching"
                 self._end(job, SecondaryStatus.FAILED, failure_reason=reason)
             return
-        try:
-            for host in job.spec.hosts:
-                if found[host.name].status is ContainerStatus.CREATED:
-                    self._engine.start(found[host.name].container_id)
-        except EngineRejected as error:
-            self._remove_containers(job)
-            self._end(job, SecondaryStatus.FAILED, failure_reason=f"AlgorithmError: {error}")
-            return
-        self._follow(job, {name: one.container_id for name, one in found.items()})
+        self._follow(job, container_ids)
 
     def _follow(self, job: TrainingJobRecord, container_ids: dict[str, str]) -> None:
         members = []
@@ -322,14 +319,10 @@ class JobRunner:
         found = self._store.training_job(job.name).metrics
         for warning in missing_metrics(job.spec.metric_definitions, found, running.lines):
             self._store.add_warning(job.name, warning)
-        failed = running.first_failed
-        exit_code, reason = 0, ""
-        if failed is not None:
-            assert failed.exit is not None
-            exit_code = -1 if failed.exit.exit_code is None else failed.exit.exit_code
-            if job.stop_reason is None:
-                text = read_failure(self._folder(job.name).host(failed.name).opt_ml.failure)
-                reason = algorithm_error(text, exit_code)
+        failed, exit_code, reason = running.first_failed, running.exit_code, ""
+        if failed is not None and job.stop_reason is None:
+            text = read_failure(self._folder(job.name).host(failed.name).opt_ml.failure)
+            reason = algorithm_error(text, exit_code)
         times = [one.finished_at for one in exits if one.finished_at is not None]
         self._store.record_exit(job.name, exit_code, now=max(times, default=self._clock()))
         self._store.change_status(
