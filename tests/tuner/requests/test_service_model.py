@@ -1,6 +1,7 @@
 """Validation against the service model, in AWS's words."""
 
 import functools
+import gc
 import time
 from collections.abc import Callable
 from typing import Any
@@ -304,11 +305,12 @@ def test_a_big_request_is_validated_in_milliseconds() -> None:
     request["HyperParameterTuningJobConfig"]["ParameterRanges"]["ContinuousParameterRanges"] *= 30
     check_request(CREATE_TUNING_JOB, request)
 
-    started = time.process_time()
+    gc.collect()  # what other tests have left is not its work; nor is what their threads do
+    started = time.thread_time()
     found = check_request(CREATE_TUNING_JOB, request)
 
     assert [] == found
-    assert time.process_time() - started < 0.1
+    assert time.thread_time() - started < 0.1
 
 
 def test_a_path_is_written_as_the_service_writes_it() -> None:
