@@ -16,10 +16,9 @@ from tuner.jobs.sizing import gpu_count
 from tuner.profile import HostProfile
 from tuner.search.completion import is_complete
 from tuner.search.early_stopping import Curve, Report, falls_behind_the_median, hyperband_stops
-from tuner.search.space import SearchSpace
-from tuner.search.strategy import Trial, make_strategy, trial_generator
 from tuner.store.records import JobRecord, TrainingJobRecord, TuningJobRecord
 from tuner.store.sqlite_store import Store
+from tuner.suggestions import Suggestions
 
 #: When the first so many trials have all failed, the tuning job fails: more would fail the same way.
 #: Source: the service's own text, see `_nothing_succeeded`.
@@ -120,15 +119,14 @@ class Controller:
     def _fill_slots(self, job: TuningJobRecord, trials: Sequence[TrainingJobRecord], running: int) -> int:
         """Create trials until all slots are taken or there are no more; return how many."""
         spec = job.spec
-        space = SearchSpace(spec.ranges)
-        strategy = make_strategy(spec.strategy, spec.objective.type)
-        history = [_as_trial(job, trial) for trial in trials]
+        suggestions = Suggestions.of(self._store, job)
+        known = list(trials)
         created = 0
         while running + created < spec.max_parallel_training_jobs:
-            if spec.max_training_jobs is not None and len(history) >= spec.max_training_jobs:
+            if spec.max_training_jobs is not None and len(known) >= spec.max_training_jobs:
                 break
-            index = len(history) + 1
-            tuned = strategy.suggest(space, history, trial_generator(job.random_seed, index))
+            index = len(known) + 1
+            tuned = suggestions.next(known)
             if tuned is None:
                 break
             name = spec.training_job_name(index, _suffix(job, index))
@@ -141,7 +139,7 @@ class Controller:
                 tuned=tuned,
             )
             record = self._store.training_job(name)
-            history.append(_as_trial(job, record))
+            known.append(record)
             created += 1
             self._runner.step(record)
         return created
@@ -250,17 +248,6 @@ def _reports(trial: TrainingJobRecord, metric: str) -> int:
 def _refuse_ended(kind: str, status: JobStatus) -> None:
     if status.is_terminal:
         raise TunerError(f"The request was rejected because the {kind} job is in status {status}.")
-
-
-def _as_trial(job: TuningJobRecord, record: TrainingJobRecord) -> Trial:
-    metric = job.spec.objective.metric_name
-    assert record.trial_index is not None
-    return Trial(
-        index=record.trial_index,
-        configuration=record.tuned,
-        status=record.objective_status(metric),
-        objective=record.final_value(metric),
-    )
 
 
 def _is_hopeless(job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> bool:

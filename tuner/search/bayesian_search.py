@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from contracts.jobs import ObjectiveStatus
-from contracts.metrics import ObjectiveType
 from contracts.ranges import CategoricalParameterRange, ContinuousParameterRange
 from tuner.search.acquisition import ExpectedImprovement, climb
 from tuner.search.embedding import Embedding, FloatArray
 from tuner.search.gaussian_process import GaussianProcess, Observations, Prior, most_probable, posterior_draws
+from tuner.search.goal import Goal
 from tuner.search.random_search import RandomSearch
 from tuner.search.space import Configuration, SearchSpace
-from tuner.search.trials import Trial
+from tuner.search.trials import Parent, Trial
 
 #: Values that must be there before the process says more than the distances between points do.
 _FEWEST_VALUES = 3
@@ -37,8 +37,9 @@ _DRAWS = ((60, 10), (150, 5), (400, 2))
 class BayesianSearch:
     """Chooses where improvement is expected, after a few trials that are spread over the space."""
 
-    def __init__(self, objective_type: ObjectiveType) -> None:
-        self._sign = -1.0 if objective_type is ObjectiveType.MAXIMIZE else 1.0
+    def __init__(self, goal: Goal, parents: Sequence[Parent] = ()) -> None:
+        self._goal = goal
+        self._parents = parents
 
     def suggest(
         self, space: SearchSpace, trials: Sequence[Trial], generator: np.random.Generator
@@ -54,17 +55,11 @@ class BayesianSearch:
             chosen = candidates.farthest_from([space.encode(trial.configuration) for trial in trials])
         else:
             improvement = self._improvement(candidates.embedding, trials, generator)
-            best_first = sorted(ended, key=self._value)
+            best_first = [ended[place] for place in np.argsort(self._goal.values(ended), kind="stable")]
             chosen = candidates.most_promising(
                 improvement, [space.encode(trial.configuration) for trial in best_first[:_BEST]]
             )
         return chosen or RandomSearch().suggest(space, trials, generator)
-
-    def _value(self, trial: Trial) -> float:
-        """What is to be made small; infinite for a trial that failed, wherever it got to."""
-        if trial.status is not ObjectiveStatus.SUCCEEDED or trial.objective is None:
-            return np.inf
-        return self._sign * trial.objective
 
     def _improvement(
         self, embedding: Embedding, trials: Sequence[Trial], generator: np.random.Generator
@@ -74,7 +69,7 @@ class BayesianSearch:
         observations = Observations(
             groups=embedding.groups,
             X=embedding.embed_configurations([trial.configuration for trial in ended]),
-            y=warped(np.array([self._value(trial) for trial in ended])),
+            y=warped(self._goal.values(ended)),
         )
         waiting = embedding.embed_configurations([trial.configuration for trial in pending])
         processes = [

@@ -9,12 +9,12 @@ from typing import Protocol
 
 import numpy as np
 
-from contracts.metrics import ObjectiveType
 from tuner.errors import NotSupported
+from tuner.search.goal import Goal
 from tuner.search.grid_search import GridSearch
 from tuner.search.random_search import RandomSearch
 from tuner.search.space import SearchSpace
-from tuner.search.trials import Trial
+from tuner.search.trials import Parent, Trial
 
 __all__ = ["Strategy", "Trial", "make_strategy", "trial_generator"]
 
@@ -29,13 +29,16 @@ class Strategy(Protocol):
         ...
 
 
-def make_strategy(name: str, objective_type: ObjectiveType) -> Strategy:
-    """The strategy called `name` in the API; raises NotSupported for one that this version does not have."""
+def make_strategy(name: str, goal: Goal, parents: Sequence[Parent] = ()) -> Strategy:
+    """The strategy called `name` in the API, which may learn from `parents`.
+
+    Raises NotSupported for one that this version does not have.
+    """
     match name:
         case "Bayesian":
             from tuner.search.bayesian_search import BayesianSearch  # noqa: PLC0415 - scipy takes a third of a second
 
-            return BayesianSearch(objective_type)
+            return BayesianSearch(goal, parents)
         case "Random" | "Hyperband":  # which draws at random, and decides later who goes on: see early_stopping
             return RandomSearch()
         case "Grid":

@@ -6,6 +6,7 @@ from dataclasses import replace
 from benchmarks.search.optimisers.study import Optimiser, Study
 from contracts.jobs import ObjectiveStatus
 from contracts.metrics import ObjectiveType
+from tuner.search.goal import Goal
 from tuner.search.space import SearchSpace
 from tuner.search.strategy import make_strategy, trial_generator
 from tuner.search.trials import Trial
@@ -18,7 +19,7 @@ class OurStrategy:
 
     def __init__(self, name: str, study: Study) -> None:
         self._space = SearchSpace(study.ranges)
-        self._strategy = make_strategy(_STRATEGIES[name], ObjectiveType.MINIMIZE)
+        self._strategy = make_strategy(_STRATEGIES[name], Goal(objective_type=ObjectiveType.MINIMIZE))
         self._seed = study.seed
         self._trials: dict[int, Trial] = {}
 

@@ -20,8 +20,11 @@ from contracts.ranges import (
 )
 from tuner.search.bayesian_search import BayesianSearch, warped
 from tuner.search.embedding import Embedding
+from tuner.search.goal import Goal
 from tuner.search.space import SearchSpace
 from tuner.search.strategy import Trial, make_strategy, trial_generator
+
+_SMALL, _GREAT = Goal(objective_type=ObjectiveType.MINIMIZE), Goal(objective_type=ObjectiveType.MAXIMIZE)
 
 MIXED = SearchSpace(
     (
@@ -45,7 +48,7 @@ def search(
 ) -> list[Trial]:
     """A search of `count` trials, two at a time: the newest is still running when the next is chosen."""
     trials: list[Trial] = []
-    chooser = make_strategy(strategy, ObjectiveType.MINIMIZE)
+    chooser = make_strategy(strategy, _SMALL)
     for index in range(1, count + 1):
         known = [*(ended(trial, function) for trial in trials[:-1]), *trials[-1:]]
         configuration = chooser.suggest(space, known, trial_generator(seed, index))
@@ -102,9 +105,9 @@ def test_maximising_is_minimising_the_negative() -> None:
         for t in trials
     ]
 
-    assert BayesianSearch(ObjectiveType.MINIMIZE).suggest(MIXED, trials, trial_generator(2, 8)) == BayesianSearch(
-        ObjectiveType.MAXIMIZE
-    ).suggest(MIXED, negative, trial_generator(2, 8))
+    assert BayesianSearch(_SMALL).suggest(MIXED, trials, trial_generator(2, 8)) == BayesianSearch(_GREAT).suggest(
+        MIXED, negative, trial_generator(2, 8)
+    )
 
 
 def test_a_space_that_can_be_counted_is_exhausted_exactly_once() -> None:
@@ -119,7 +122,7 @@ def test_a_space_that_can_be_counted_is_exhausted_exactly_once() -> None:
     trials = search("Bayesian", space, lambda c: int(c["n"]) + len(c["c"]), count=12, seed=0)
 
     assert 12 == len({space.key(trial.configuration) for trial in trials})
-    assert BayesianSearch(ObjectiveType.MINIMIZE).suggest(space, trials, trial_generator(0, 13)) is None
+    assert BayesianSearch(_SMALL).suggest(space, trials, trial_generator(0, 13)) is None
 
 
 @pytest.mark.parametrize("status", [ObjectiveStatus.FAILED, ObjectiveStatus.PENDING])
@@ -127,7 +130,7 @@ def test_without_any_value_the_trials_are_spread(status: ObjectiveStatus) -> Non
     """Many at a time before the first has ended, or nothing but failures."""
     trials: list[Trial] = []
     for index in range(1, 21):
-        suggested = BayesianSearch(ObjectiveType.MINIMIZE).suggest(MIXED, trials, trial_generator(0, index))
+        suggested = BayesianSearch(_SMALL).suggest(MIXED, trials, trial_generator(0, index))
         assert suggested is not None
         trials.append(Trial(index=index, configuration=suggested, status=status))
     rates = np.log10([float(trial.configuration["rate"]) for trial in trials])
@@ -154,7 +157,7 @@ def test_every_suggestion_lies_in_the_space(data: st.DataObject) -> None:
         if value is None and status is ObjectiveStatus.SUCCEEDED:
             status = ObjectiveStatus.FAILED
         trials.append(Trial(index=index, configuration=space.sample(generator), status=status, objective=value))
-    suggested = BayesianSearch(ObjectiveType.MAXIMIZE).suggest(space, trials, trial_generator(1, count + 1))
+    suggested = BayesianSearch(_GREAT).suggest(space, trials, trial_generator(1, count + 1))
 
     assert suggested is None or space.contains(suggested)
 

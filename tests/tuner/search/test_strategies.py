@@ -13,6 +13,7 @@ from contracts.metrics import ObjectiveType
 from contracts.ranges import CategoricalParameterRange, ContinuousParameterRange, IntegerParameterRange, ScalingType
 from tuner.errors import NotSupported
 from tuner.search.bayesian_search import BayesianSearch
+from tuner.search.goal import Goal
 from tuner.search.grid_search import GridSearch
 from tuner.search.random_search import RandomSearch
 from tuner.search.space import SearchSpace
@@ -146,9 +147,9 @@ def test_a_stored_job_draws_the_same_after_an_update() -> None:
 
 def test_strategies_are_made_by_the_names_of_the_api() -> None:
     """One that is not there is refused, with those that are."""
-    assert isinstance(make_strategy("Bayesian", ObjectiveType.MAXIMIZE), BayesianSearch)
-    assert isinstance(make_strategy("Random", ObjectiveType.MAXIMIZE), RandomSearch)
-    assert isinstance(make_strategy("Grid", ObjectiveType.MAXIMIZE), GridSearch)
-    assert isinstance(make_strategy("Hyperband", ObjectiveType.MAXIMIZE), RandomSearch)
+    assert isinstance(make_strategy("Bayesian", Goal(objective_type=ObjectiveType.MAXIMIZE)), BayesianSearch)
+    assert isinstance(make_strategy("Random", Goal(objective_type=ObjectiveType.MAXIMIZE)), RandomSearch)
+    assert isinstance(make_strategy("Grid", Goal(objective_type=ObjectiveType.MAXIMIZE)), GridSearch)
+    assert isinstance(make_strategy("Hyperband", Goal(objective_type=ObjectiveType.MAXIMIZE)), RandomSearch)
     with pytest.raises(NotSupported, match="Bayesian, Random, Grid and Hyperband"):
-        make_strategy("Evolution", ObjectiveType.MAXIMIZE)
+        make_strategy("Evolution", Goal(objective_type=ObjectiveType.MAXIMIZE))
