@@ -4,6 +4,7 @@ ContractError
 ├── InvalidHyperparameter   a hyperparameter's text cannot be read as the value it should be
 ├── InvalidConfigFile       a file under /opt/ml/input/config does not say what the contract says it does
 ├── InvalidRange            a parameter range that contains nothing, or scales where it cannot
+├── InvalidExpression       a constraint between hyperparameters that says nothing that can be reckoned
 ├── InvalidMetricDefinition a metric's regular expression cannot find a number
 ├── InvalidManifest         a manifest does not list objects as the contract says it does
 ├── InvalidMessage          a body that a multi-model container sends or gets is not as the contract says
@@ -26,6 +27,10 @@ class InvalidConfigFile(ContractError):
 
 class InvalidRange(ContractError):
     """A parameter range that contains nothing, or scales where it cannot."""
+
+
+class InvalidExpression(ContractError):
+    """A constraint between hyperparameters that says nothing that can be reckoned; the text begins with a verb."""
 
 
 class InvalidMetricDefinition(ContractError):

@@ -6,17 +6,17 @@ Source: API reference, CreateTrainingJob, CreateHyperParameterTuningJob; develop
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from contracts.channels import Channel, InputMode
+from contracts.definitions import TrainingDefinition, definitions_from_request
 from contracts.errors import IllegalTransition
-from contracts.hyperparameters import TUNING_OBJECTIVE_METRIC
-from contracts.metrics import MetricDefinition, Objective
-from contracts.ranges import ParameterRange, parameter_ranges_from_request
+from contracts.metrics import MetricDefinition, ObjectiveType
+from contracts.ranges import number_of_configurations
 from contracts.resources import Host, hosts_from_request
-from contracts.tuning import CompletionCriteria, Hyperband
+from contracts.tuning import CompletionCriteria, WarmStart
 
 #: The service's default for a training job's MaxRuntimeInSeconds: one day.
 DEFAULT_MAX_RUNTIME_SECONDS = 86_400
@@ -211,90 +211,66 @@ class TrainingJobSpec:
 class TuningJobSpec:
     """One tuning job: what a (valid, completed) CreateHyperParameterTuningJob request asks for.
 
-    `max_training_jobs` is None only for Grid, whose number of trials follows from the ranges. `definition` is the
-    request's TrainingJobDefinition: the part of every trial's request that does not change. With `stops_early`, trials
-    that fall behind are stopped by the median rule; `hyperband` is there for that strategy only.
+    `max_training_jobs` is None only for Grid, whose number of trials follows from the ranges. With `stops_early`,
+    trials that fall behind are stopped by the median rule. `definitions` share the limits; most jobs have one.
+    `warm_start` is there for a job that starts from others.
     """
 
     name: str
     strategy: str
-    objective: Objective
-    ranges: tuple[ParameterRange, ...]
+    definitions: tuple[TrainingDefinition, ...]
     max_training_jobs: int | None
     max_parallel_training_jobs: int
     max_runtime_seconds: int | None
     random_seed: int | None
     completion: CompletionCriteria
     stops_early: bool
-    hyperband: Hyperband | None
-    definition: Mapping[str, Any] = field(repr=False)
+    warm_start: WarmStart | None = None
 
     @classmethod
     def from_request(cls, request: Mapping[str, Any]) -> "TuningJobSpec":
         """The view of a CreateHyperParameterTuningJob request that has been validated; raises InvalidRange."""
         config = request["HyperParameterTuningJobConfig"]
         limits = config["ResourceLimits"]
-        definition = request["TrainingJobDefinition"]
         return cls(
             name=request["HyperParameterTuningJobName"],
             strategy=config["Strategy"],
-            objective=Objective.from_request(config["HyperParameterTuningJobObjective"]),
-            ranges=parameter_ranges_from_request(config.get("ParameterRanges", {})),
+            definitions=definitions_from_request(request),
             max_training_jobs=limits.get("MaxNumberOfTrainingJobs"),
             max_parallel_training_jobs=limits["MaxParallelTrainingJobs"],
             max_runtime_seconds=limits.get("MaxRuntimeInSeconds"),
             random_seed=config.get("RandomSeed"),
             completion=CompletionCriteria.from_request(config),
             stops_early=config.get("TrainingJobEarlyStoppingType", "Off") == "Auto",
-            hyperband=Hyperband.from_request(config, definition.get("StaticHyperParameters", {})),
-            definition=definition,
+            warm_start=WarmStart.from_request(request),
         )
 
     @property
-    def hosts(self) -> tuple[Host, ...]:
-        """The hosts of each trial."""
-        return hosts_from_request(self.definition.get("ResourceConfig", {}))
+    def objective_type(self) -> ObjectiveType:
+        """Whether great or small values are good: the same for all definitions, or none could be said to be best."""
+        return self.definitions[0].objective.type
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """The metrics that the definitions make great or small, each once."""
+        return tuple(dict.fromkeys(definition.objective.metric_name for definition in self.definitions))
+
+    @property
+    def number_of_configurations(self) -> int | None:
+        """How many different trials there can be; None for more than can be counted."""
+        sizes = [number_of_configurations(definition.ranges) for definition in self.definitions]
+        counted = [size for size in sizes if size is not None]
+        return sum(counted) if len(counted) == len(sizes) else None
+
+    def definition(self, name: str | None) -> TrainingDefinition:
+        """The definition called `name`; where there is only one, that one. Raises KeyError."""
+        if len(self.definitions) == 1:
+            return self.definitions[0]
+        return {definition.name: definition for definition in self.definitions}[name]
 
     def training_job_name(self, index: int, suffix: str) -> str:
         """The name of trial `index` (from 1): ``<tuning job>-<3-digit counter>-<8 hex digits>``."""
         return f"{self.name}-{index:03d}-{suffix}"
-
-    def training_job_request(self, name: str, tuned: Mapping[str, str], tags: list[Any]) -> dict[str, Any]:
-        """The CreateTrainingJob request of one trial.
-
-        Its HyperParameters are the static ones, the tuned ones, and the objective's name as the tuner's own.
-        """
-        definition = self.definition
-        request: dict[str, Any] = {
-            "TrainingJobName": name,
-            "HyperParameters": {
-                **definition.get("StaticHyperParameters", {}),
-                **tuned,
-                TUNING_OBJECTIVE_METRIC: self.objective.metric_name,
-            },
-            "Tags": tags,
-        }
-        for member in _SHARED_MEMBERS:
-            if member in definition:
-                request[member] = definition[member]
-        return request
-
-
-_SHARED_MEMBERS = (
-    "AlgorithmSpecification",
-    "RoleArn",
-    "InputDataConfig",
-    "VpcConfig",
-    "OutputDataConfig",
-    "ResourceConfig",
-    "StoppingCondition",
-    "EnableNetworkIsolation",
-    "EnableInterContainerTrafficEncryption",
-    "EnableManagedSpotTraining",
-    "CheckpointConfig",
-    "RetryStrategy",
-    "Environment",
-)
 
 
 def _texts(values: list[str] | None) -> tuple[str, ...] | None:

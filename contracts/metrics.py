@@ -16,6 +16,15 @@ class ObjectiveType(StrEnum):
     MAXIMIZE = "Maximize"
     MINIMIZE = "Minimize"
 
+    def is_better(self, value: float, than: float) -> bool:
+        """Whether `value` is strictly better than `than`."""
+        return value > than if self is ObjectiveType.MAXIMIZE else value < than
+
+    @property
+    def sign(self) -> float:
+        """What a value is multiplied by to become what is to be made small."""
+        return -1.0 if self is ObjectiveType.MAXIMIZE else 1.0
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MetricDefinition:
@@ -44,7 +53,7 @@ class Objective:
 
     def is_better(self, value: float, than: float) -> bool:
         """Whether `value` is strictly better than `than`."""
-        return value > than if self.type is ObjectiveType.MAXIMIZE else value < than
+        return self.type.is_better(value, than)
 
 
 def parse_metric_value(text: str) -> float | None:

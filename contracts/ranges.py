@@ -99,6 +99,17 @@ _INTEGER = re.compile(r"[-+]?[0-9]{1,300}")
 ParameterRange = ContinuousParameterRange | IntegerParameterRange | CategoricalParameterRange
 
 
+def is_of_kind(parameter: ParameterRange, text: str) -> bool:
+    """Whether `text` is what `parameter` may stand for: one of its texts, or a number, be it outside of the bounds."""
+    match parameter:
+        case CategoricalParameterRange():
+            return parameter.contains(text)
+        case IntegerParameterRange():
+            return _INTEGER.fullmatch(text) is not None
+        case ContinuousParameterRange():
+            return _NUMBER.fullmatch(text) is not None and math.isfinite(float(text))
+
+
 def number_of_configurations(ranges: Iterable[ParameterRange]) -> int | None:
     """How many different configurations there are in `ranges`; None for more than can be counted."""
     product = 1

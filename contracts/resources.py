@@ -42,6 +42,23 @@ def hosts_from_request(resources: Mapping[str, Any]) -> tuple[Host, ...]:
     )
 
 
+def resource_configs_from_definition(definition: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """The ResourceConfigs that a trial of a training job definition may get, the preferred one first.
+
+    None where the definition says nothing of resources. HyperParameterTuningResourceConfig names either one instance
+    type or, in InstanceConfigs, up to six alternatives; a trial's own request has a plain ResourceConfig.
+    Source: API reference, HyperParameterTuningResourceConfig.
+    """
+    flexible = definition.get("HyperParameterTuningResourceConfig")
+    if flexible is None:
+        return (definition["ResourceConfig"],) if "ResourceConfig" in definition else ()
+    key = {name: flexible[name] for name in ("VolumeKmsKeyId",) if name in flexible}
+    alternatives = flexible.get("InstanceConfigs") or [
+        {name: flexible[name] for name in ("InstanceType", "InstanceCount", "VolumeSizeInGB") if name in flexible}
+    ]
+    return tuple({**alternative, **key} for alternative in alternatives)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResourceConfig:
     """The hosts of a job by name, as one of them sees them."""

@@ -16,22 +16,33 @@ if TYPE_CHECKING:
     from tuner.sdk.inputs import ShuffleConfig, TrainingInput
     from tuner.sdk.parameters import CategoricalParameter, ContinuousParameter, IntegerParameter
     from tuner.sdk.session import Session
+    from tuner.sdk.tuning_config import (
+        HyperbandStrategyConfig,
+        StrategyConfig,
+        TuningJobCompletionCriteriaConfig,
+    )
     from tuner.sdk.waiting import UnexpectedStatusException
+    from tuner.sdk.warm_start import WarmStartConfig, WarmStartTypes
 
 __all__ = [
     "CategoricalParameter",
     "ContinuousParameter",
     "Estimator",
     "HostProfile",
+    "HyperbandStrategyConfig",
     "HyperparameterTuner",
     "HyperparameterTuningJobAnalytics",
     "IntegerParameter",
     "Session",
     "ShuffleConfig",
+    "StrategyConfig",
     "TrainingInput",
     "TrainingJobAnalytics",
     "TunerError",
+    "TuningJobCompletionCriteriaConfig",
     "UnexpectedStatusException",
+    "WarmStartConfig",
+    "WarmStartTypes",
     "load_profile",
 ]
 
@@ -40,15 +51,20 @@ _MODULES = {
     "ContinuousParameter": "tuner.sdk.parameters",
     "Estimator": "tuner.sdk.estimator",
     "HostProfile": "tuner.profile",
+    "HyperbandStrategyConfig": "tuner.sdk.tuning_config",
     "HyperparameterTuner": "tuner.sdk.hyperparameter_tuner",
     "HyperparameterTuningJobAnalytics": "tuner.sdk.analytics",
     "IntegerParameter": "tuner.sdk.parameters",
     "Session": "tuner.sdk.session",
     "ShuffleConfig": "tuner.sdk.inputs",
+    "StrategyConfig": "tuner.sdk.tuning_config",
     "TrainingInput": "tuner.sdk.inputs",
     "TrainingJobAnalytics": "tuner.sdk.analytics",
     "TunerError": "tuner.errors",
+    "TuningJobCompletionCriteriaConfig": "tuner.sdk.tuning_config",
     "UnexpectedStatusException": "tuner.sdk.waiting",
+    "WarmStartConfig": "tuner.sdk.warm_start",
+    "WarmStartTypes": "tuner.sdk.warm_start",
     "load_profile": "tuner.profile",
 }
 

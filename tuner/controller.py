@@ -9,16 +9,26 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from contracts.jobs import JobKind, JobStatus, ObjectiveStatus, SecondaryStatus, StopReason, TuningJobSpec
+from contracts.jobs import JobKind, JobStatus, ObjectiveStatus, SecondaryStatus, StopReason
+from contracts.resources import hosts_from_request
 from tuner.errors import ResourceNotFound, TunerError
 from tuner.jobs.runner import JobRunner
 from tuner.jobs.sizing import gpu_count
+from tuner.outlook import has_converged
 from tuner.profile import HostProfile
 from tuner.search.completion import is_complete
-from tuner.search.early_stopping import Curve, Report, falls_behind_the_median, hyperband_stops
-from tuner.store.records import JobRecord, TrainingJobRecord, TuningJobRecord
+from tuner.search.learning_curves import Course
+from tuner.search.stopping_report import Rule
+from tuner.stopping import courses_of, places_of, rule_of
+from tuner.store.records import (
+    JobRecord,
+    TrainingJobRecord,
+    TuningJobRecord,
+    in_order_of_ending,
+    values_as_they_came,
+)
 from tuner.store.sqlite_store import Store
-from tuner.suggestions import Suggestions
+from tuner.suggestions import NextTrials
 
 #: When the first so many trials have all failed, the tuning job fails: more would fail the same way.
 #: Source: the service's own text, see `_nothing_succeeded`.
@@ -57,6 +67,7 @@ class Controller:
         self._clock = clock
         self._others = others or {}
         self._judged: dict[str, int] = {}  # how many reports of a trial have been judged for early stopping
+        self._looked_after: dict[str, int] = {}  # after how many ended trials of a job convergence was looked for
 
     def step(self, *, begin: bool = True) -> None:
         """One round over all unfinished jobs. It does not wait.
@@ -73,7 +84,7 @@ class Controller:
         unfinished = self._store.unfinished_training_jobs()
         running = Counter(job.tuning_job for job in unfinished)
         for tuning_job in self._store.tuning_jobs(unfinished=True):
-            if tuning_job.spec.stops_early or tuning_job.spec.hyperband is not None:
+            if any(rule_of(tuning_job, definition) for definition in tuning_job.spec.definitions):
                 self._stop_early(tuning_job, [job for job in unfinished if job.tuning_job == tuning_job.name])
             # As long as all slots are taken nothing can change, and reading thousands of trials can be left.
             if running[tuning_job.name] < tuning_job.spec.max_parallel_training_jobs or self._is_to_end(tuning_job):
@@ -97,6 +108,7 @@ class Controller:
     def _step_tuning_job(self, job: TuningJobRecord, *, begin: bool) -> None:
         trials = self._store.trials(job.name)
         running = [trial for trial in trials if not trial.is_finished]
+        job = self._look_for_convergence(job, trials)
         if job.status is JobStatus.STOPPING:
             self._stop_all(running)
             if not running:
@@ -119,68 +131,88 @@ class Controller:
     def _fill_slots(self, job: TuningJobRecord, trials: Sequence[TrainingJobRecord], running: int) -> int:
         """Create trials until all slots are taken or there are no more; return how many."""
         spec = job.spec
-        suggestions = Suggestions.of(self._store, job)
+        next_trials: NextTrials | None = None  # made when it is needed: it may read the trials of parents
         known = list(trials)
         created = 0
         while running + created < spec.max_parallel_training_jobs:
             if spec.max_training_jobs is not None and len(known) >= spec.max_training_jobs:
                 break
             index = len(known) + 1
-            tuned = suggestions.next(known)
-            if tuned is None:
+            next_trials = next_trials or NextTrials.of(self._store, job)
+            suggested = next_trials.next(known)
+            if suggested is None:
                 break
             name = spec.training_job_name(index, _suffix(job, index))
+            definition = suggested.definition
+            resources = self._runner.provided(definition.resources)
             self._store.create_training_job(
-                spec.training_job_request(name, tuned, list(job.request.get("Tags", ()))),
+                definition.training_job_request(name, suggested.tuned, list(job.request.get("Tags", ())), resources),
                 now=self._clock(),
-                gpu_count=gpu_count(self._profile, spec.hosts),
+                gpu_count=gpu_count(self._profile, hosts_from_request(resources or {})),
                 tuning_job=job.name,
                 trial_index=index,
-                tuned=tuned,
+                tuned=suggested.tuned,
+                definition_name=definition.name,
             )
-            record = self._store.training_job(name)
-            known.append(record)
+            self._runner.step(self._store.training_job(name))
+            known.append(self._store.training_job(name))  # read after the step: it may have failed at once
             created += 1
-            self._runner.step(record)
         return created
+
+    def _look_for_convergence(self, job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> TuningJobRecord:
+        """Record when a gain has become unlikely, looking once after each trial that has ended; return the job then.
+
+        A trial is created after everything that had ended was looked at. So a controller that begins looks at what has
+        ended since the last creation, and finds what another one would have found.
+        """
+        if job.convergence_detected_time is not None or job.status is not JobStatus.IN_PROGRESS:
+            return job
+        ended = in_order_of_ending(trials)
+        looked_after = self._looked_after.get(job.name)
+        if looked_after is None:
+            last = max((trial.creation_time for trial in trials), default=0.0)
+            looked_after = sum(trial.end_time is not None and trial.end_time <= last for trial in ended)
+        self._looked_after[job.name] = len(ended)
+        for count in range(looked_after + 1, len(ended) + 1):
+            if has_converged(NextTrials.of(self._store, job), ended[:count]):
+                self._store.set_convergence_detected(job.name, self._clock())
+                return self._store.tuning_job(job.name)
+        return job
 
     def _stop_early(self, job: TuningJobRecord, running: Sequence[TrainingJobRecord]) -> None:
         """Stop the `running` trials that are not worth going on with, each as soon as it has reported a value."""
-        spec = job.spec
-        metric = spec.objective.metric_name
         fresh = [
             trial
             for trial in running
-            if trial.stop_reason is None and _reports(trial, metric) > self._judged.get(trial.name, 0)
+            if trial.stop_reason is None and _reports(trial, job.metric_of(trial)) > self._judged.get(trial.name, 0)
         ]
         if not fresh:
             return
-        indices = {trial.name: trial.trial_index or 0 for trial in self._store.trials(job.name)}
-        curves = {
-            indices[name]: [Report(time, value) for time, value in reports]
-            for name, reports in self._store.reported(job.name, metric).items()
-        }
-        for trial in fresh:
-            self._judge(trial, curves, spec)
+        trials = self._store.trials(job.name)
+        for definition in {trial.definition_name: job.definition_of(trial) for trial in fresh}.values():
+            rule = rule_of(job, definition)
+            if rule is None:
+                continue
+            places = places_of(job, definition, trials)
+            courses = courses_of(self._store, job, definition, trials)
+            for trial in fresh:
+                if places.get(trial.name) in courses:
+                    self._judge(trial, places[trial.name], courses, rule)
 
-    def _judge(self, trial: TrainingJobRecord, curves: Mapping[int, Curve], spec: TuningJobSpec) -> None:
-        """Ask for a trial's stop where a value that has not been judged yet is too weak."""
-        assert trial.trial_index is not None
-        curve = curves.get(trial.trial_index, ())
-        earlier = [other for index, other in curves.items() if index < trial.trial_index]
-        for epoch in range(self._judged.get(trial.name, 0) + 1, len(curve) + 1):
-            if spec.hyperband is not None:
-                stops = hyperband_stops(curves, trial.trial_index, spec.hyperband, spec.objective, epoch)
-            else:
-                stops = falls_behind_the_median(curve, earlier, spec.objective, epoch)
-            if stops:
+    def _judge(self, trial: TrainingJobRecord, place: int, courses: Mapping[int, Course], rule: Rule) -> None:
+        """Ask for a trial's stop where a value that has not been judged yet is too weak.
+
+        `place` is the trial's among those of its definition, which `courses` are of.
+        """
+        count = len(courses[place].curve)
+        for epoch in range(self._judged.get(trial.name, 0) + 1, count + 1):
+            if rule(courses, place, epoch):
                 self._store.request_stop(trial.name, StopReason.EARLY_STOPPING, now=self._clock())
                 break
-        self._judged[trial.name] = len(curve)
+        self._judged[trial.name] = count
 
     def _end(self, job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> None:
-        metric = job.spec.objective.metric_name
-        succeeded = any(trial.objective_status(metric) is ObjectiveStatus.SUCCEEDED for trial in trials)
+        succeeded = any(job.objective_status_of(trial) is ObjectiveStatus.SUCCEEDED for trial in trials)
         self._store.change_tuning_job_status(
             job.name,
             JobStatus.COMPLETED if succeeded or not trials else JobStatus.FAILED,
@@ -231,13 +263,10 @@ def stop_job(store: Store, name: str, *, now: float) -> None:
 
 def completion_reason(job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> str | None:
     """Why a tuning job is complete before its limits are reached; None where it is not."""
-    metric = job.spec.objective.metric_name
-    ended = sorted((trial for trial in trials if trial.end_time is not None), key=lambda trial: trial.end_time or 0.0)
-    values = [
-        trial.final_value(metric) if trial.objective_status(metric) is ObjectiveStatus.SUCCEEDED else None
-        for trial in ended
-    ]
-    return is_complete(job.spec.completion, values, job.spec.objective)
+    if job.spec.completion.on_convergence and job.convergence_detected_time is not None:
+        return "a gain of more than 1 % over the best value has become unlikely"
+    # Whichever definition's objective: all have the same direction.
+    return is_complete(job.spec.completion, values_as_they_came(job, trials), job.spec.definitions[0].objective)
 
 
 def _reports(trial: TrainingJobRecord, metric: str) -> int:
@@ -251,10 +280,9 @@ def _refuse_ended(kind: str, status: JobStatus) -> None:
 
 
 def _is_hopeless(job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> bool:
-    metric = job.spec.objective.metric_name
     first = trials[:_HOPELESS_TRIALS]
     return len(first) == _HOPELESS_TRIALS and all(
-        trial.objective_status(metric) is ObjectiveStatus.FAILED for trial in first
+        job.objective_status_of(trial) is ObjectiveStatus.FAILED for trial in first
     )
 
 

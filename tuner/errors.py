@@ -5,6 +5,7 @@ TunerError
 ├── ResourceInUse          a job of that name exists already; code ResourceInUse
 ├── ResourceNotFound       no job of that name; code ResourceNotFound
 ├── JobFileError           a job file that cannot be read as a request at all
+├── InfeasibleSpace        hardly any configuration keeps the constraints of a search
 ├── NotSupported           a request that AWS would take and this version does not
 ├── ChannelError           the data of a channel cannot be given to a container
 ├── HomeInUse              another process works this home
@@ -86,6 +87,10 @@ class ResourceNotFound(TunerError):
 
 class JobFileError(TunerError):
     """A job file that cannot be read as a request at all."""
+
+
+class InfeasibleSpace(TunerError):
+    """Hardly any configuration keeps the constraints of a search; the text begins with a small letter."""
 
 
 class NotSupported(TunerError):

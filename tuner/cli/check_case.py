@@ -9,17 +9,22 @@ import click
 import regex
 
 from contracts.channels import InputMode, SourceType
+from contracts.definitions import TrainingDefinition
 from contracts.hyperparameters import TUNING_OBJECTIVE_METRIC
 from contracts.jobs import TrainingJobSpec, TuningJobSpec
 from contracts.metrics import MetricDefinition
 from contracts.ranges import CategoricalParameterRange
+from contracts.search_extension import SearchExtension
 from tuner.channels.addresses import is_local, local_path
-from tuner.cli import job_files
+from tuner.cli import job_files, search_files
 from tuner.cli.machine import Machine
 from tuner.conformance.case import Claim, GivenChannel, GoodCase
 from tuner.errors import NotSupported
 from tuner.requests import CREATE_TRAINING_JOB, CREATE_TUNING_JOB
+from tuner.search.first_configurations import complete
 from tuner.search.space import SearchSpace
+from tuner.search.strategy import trial_generator
+from tuner.suggestions import space_of
 
 
 def read_case(
@@ -36,7 +41,7 @@ def read_case(
     claims: Sequence[str],
 ) -> GoodCase:
     """The good case; raises click.UsageError for options that make no sense, and what reading a job file raises."""
-    case = GoodCase(image="") if job_file is None else case_of_job(job_file, machine)
+    case = GoodCase(image="") if job_file is None else case_of_job(job_file, machine, image)
     if image is None and not case.image:
         raise click.UsageError("Name an IMAGE, or give --job with a job file that does.")
     given = tuple(_channel(text) for text in channels)
@@ -56,26 +61,48 @@ def read_case(
     return case
 
 
-def case_of_job(path: Path, machine: Machine) -> GoodCase:
+def case_of_job(path: Path, machine: Machine, image: str | None = None) -> GoodCase:
     """The job in the file at `path` as a good case: a training job, or a trial in the middle of a tuning job's ranges.
 
-    Raises what reading a job file raises, and NotSupported for channels that are not here.
+    Of several definitions in a tuning job it is the one of `image`. Raises what reading a job file raises, and
+    NotSupported for channels that are not here.
     """
     if job_files.read(path, machine).operation == CREATE_TUNING_JOB:
-        tuning = TuningJobSpec.from_request(job_files.read_valid(path, machine, CREATE_TUNING_JOB).request)
-        return replace(_case_of(middle_trial(tuning), path), objective=tuning.objective.metric_name)
+        job = job_files.read_valid(path, machine, CREATE_TUNING_JOB)
+        search = search_files.read_valid(job, None)
+        definition = _definition_of(TuningJobSpec.from_request(job.request), image, path)
+        trial = middle_trial(definition, None if search is None else SearchExtension.from_extension(search.extension))
+        return replace(_case_of(trial, path), objective=definition.objective.metric_name)
     loaded = job_files.read_valid(path, machine, CREATE_TRAINING_JOB)
     return _case_of(TrainingJobSpec.from_request(loaded.request), path)
 
 
-def middle_trial(tuning: TuningJobSpec) -> TrainingJobSpec:
+def _definition_of(tuning: TuningJobSpec, image: str | None, path: Path) -> TrainingDefinition:
+    """The definition that `image` is of, or the only one; raises NotSupported where that is not told."""
+    if len(tuning.definitions) == 1:
+        return tuning.definitions[0]
+    of_image = [definition for definition in tuning.definitions if definition.image == image]
+    if len(of_image) != 1:
+        images = ", ".join(dict.fromkeys(definition.image for definition in tuning.definitions))
+        raise NotSupported(
+            f"{path}: a check is of one image, and this job has {len(tuning.definitions)} definitions; name the IMAGE"
+            f" of one of them ({images})"
+        )
+    return of_image[0]
+
+
+def middle_trial(definition: TrainingDefinition, search: SearchExtension | None = None) -> TrainingJobSpec:
     """The trial with the middle of each range, on the range's own scale, and the first value of each category.
 
-    Without the tuner's own hyperparameter: that is a condition which the check adds.
+    Where there is a search file, it is the trial that this has first, or one that keeps its constraints. Without the
+    tuner's own hyperparameter: that is a condition which the check adds.
     """
-    point = [0.0 if isinstance(one, CategoricalParameterRange) else 0.5 for one in tuning.ranges]
-    values = SearchSpace(tuning.ranges).decode(point)
-    spec = TrainingJobSpec.from_request(tuning.training_job_request(tuning.name, values, []))
+    point = [0.0 if isinstance(one, CategoricalParameterRange) else 0.5 for one in definition.ranges]
+    values = SearchSpace(definition.ranges).decode(point)
+    if search is not None:
+        first = search.first_configurations[0] if search.first_configurations else {}
+        values = complete(space_of(definition, search), first, trial_generator(0, 1))
+    spec = TrainingJobSpec.from_request(definition.training_job_request("middle", values, []))
     own = {name: text for name, text in spec.hyperparameters.items() if name != TUNING_OBJECTIVE_METRIC}
     return replace(spec, hyperparameters=own)
 

@@ -5,13 +5,17 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.table import Table
 
+from contracts.definitions import TrainingDefinition
 from tuner.cli import words
+from tuner.cli.search_details import print_broken_bounds, print_front, search_lines
 from tuner.cli.snapshot import TuningSnapshot
-from tuner.cli.tables import plain_table, status_text, trial_table
+from tuner.cli.tables import MARKS, mark, plain_table, status_text, trial_table
+from tuner.cli.warm_start import parents_line, print_overall_best
 from tuner.jobs.folder import JobFolder
 from tuner.profile import HostProfile
-from tuner.store.records import TrainingJobRecord
+from tuner.store.records import TrainingJobRecord, TuningJobRecord, best_training_job
 from tuner.store.sqlite_store import Store
 
 #: How many trials a summary shows; all of them stand in the CSV.
@@ -25,6 +29,10 @@ def print_trials(console: Console, snapshot: TuningSnapshot, limit: int | None =
     shown = trials[:limit]
     if shown:
         console.print(trial_table(snapshot, shown, console.width))
+    marks = {mark(snapshot, trial).strip() for trial in shown}
+    meanings = [f"{sign} {text}" for sign, text in MARKS.items() if sign in marks]
+    if meanings:
+        click.echo("; ".join(meanings) + "\n")
     if len(shown) < len(trials):
         click.echo(f"... and {words.count(len(trials) - len(shown), 'more trial')}\n")
 
@@ -44,11 +52,15 @@ def print_best(snapshot: TuningSnapshot, profile: HostProfile) -> None:
     """The best trial, its hyperparameters, and where its model is."""
     best = snapshot.best
     if best is None:
-        click.echo(f"No trial of {snapshot.job.name} has ended with a value of {snapshot.objective.metric_name}.")
+        metrics = " or ".join(snapshot.spec.metric_names)
+        click.echo(f"No trial of {snapshot.job.name} has ended with a value of {metrics}.")
         return
-    value = words.number(best.final_value(snapshot.objective.metric_name))
-    click.echo(f"Best:    trial {best.trial_index} ({best.name}), {snapshot.objective.metric_name} {value}")
+    value = words.number(snapshot.job.value_of(best))
+    definition = snapshot.definition_of(best)
+    of = f" of {definition}" if definition else ""
+    click.echo(f"Best:    trial {best.trial_index}{of} ({best.name}), {snapshot.job.metric_of(best)} {value}")
     click.echo(f"         {words.hyperparameters(best.tuned)}")
+    print_broken_bounds(snapshot.job, best)
     print_file("Model:", JobFolder(profile.job_folder(best.name)).model_artifact)
 
 
@@ -62,29 +74,64 @@ def print_file(label: str, path: Path) -> None:
 
 def print_tuning_job(console: Console, snapshot: TuningSnapshot, store: Store, profile: HostProfile) -> None:
     """All that `show` tells of a tuning job."""
-    from tuner.controller import completion_reason  # noqa: PLC0415 - it brings numpy, which takes a while to import
+    from tuner.cli.stopping import shadow_line  # noqa: PLC0415 - both bring numpy, which takes a while to import
+    from tuner.controller import completion_reason  # noqa: PLC0415
 
-    job, spec, objective = snapshot.job, snapshot.spec, snapshot.objective
+    job, spec = snapshot.job, snapshot.spec
     console.print(f"{job.name}, a tuning job: ", status_text(job.status), sep="", soft_wrap=True)
     if job.failure_reason:
         click.echo(f"  {job.failure_reason}")
     lines = {
-        "objective": f"{objective.type.lower()} {objective.metric_name}",
+        "objective": words.objective(spec),
         "strategy": f"{spec.strategy}, seed {job.random_seed}",
+        **search_lines(job),
+        "parents": parents_line(job, store),
         "trials": f"{snapshot.done} of {snapshot.total} done, {spec.max_parallel_training_jobs} at a time",
         "time": words.duration(snapshot.elapsed),
+        "stopping": shadow_line(store, job, snapshot.trials),
+        "converged": _convergence(job),
         "complete": completion_reason(job, snapshot.trials) or "",
-        "image": spec.definition["AlgorithmSpecification"]["TrainingImage"],
-        "fixed": words.hyperparameters(spec.definition.get("StaticHyperParameters", {})),
+        **(_of_definition(spec.definitions[0]) if len(spec.definitions) == 1 else {}),
         "reports": str(profile.tuning_folder(job.name)),
     }
     print_lines(lines)
+    if len(spec.definitions) > 1:
+        console.print(_definition_table(snapshot))
     print_trials(console, snapshot)
+    print_front(console, snapshot)
     print_best(snapshot, profile)
+    print_overall_best(snapshot, store)
     print_failures(snapshot)
     warnings = Counter(warning for trial in snapshot.trials for warning in store.warnings(trial.name))
     for warning, times in warnings.most_common():
         click.echo(f"Warning ({words.count(times, 'trial')}): {warning}")
+
+
+def _convergence(job: TuningJobRecord) -> str:
+    if job.convergence_detected_time is None:
+        return ""
+    return f"after {words.duration(job.convergence_detected_time - job.creation_time)}: {words.CONVERGED}"
+
+
+def _of_definition(definition: TrainingDefinition) -> dict[str, str]:
+    return {"image": definition.image, "fixed": words.hyperparameters(definition.static)}
+
+
+def _definition_table(snapshot: TuningSnapshot) -> Table:
+    """How far each definition of a tuning job has come."""
+    table = plain_table("definition", "trials", "best", "image", "fixed")
+    for definition in snapshot.spec.definitions:
+        trials = [trial for trial in snapshot.trials if trial.definition_name == definition.name]
+        best = best_training_job(snapshot.job, trials)
+        value = "" if best is None else words.number(snapshot.job.value_of(best))
+        table.add_row(
+            definition.name,
+            str(len(trials)),
+            f"{definition.objective.metric_name} {value}" if value else "",
+            definition.image,
+            words.hyperparameters(definition.static),
+        )
+    return table
 
 
 def print_training_job(
@@ -100,6 +147,7 @@ def print_training_job(
     gpus = ", ".join(store.leased_gpus(job.name)) or (f"{job.gpu_count} (given back)" if job.gpu_count else "none")
     lines = {
         "trial": "" if job.tuning_job is None else f"{job.trial_index} of {job.tuning_job}",
+        "definition": job.definition_name or "",
         "image": job.spec.image,
         "hosts": "" if len(job.spec.hosts) == 1 else ", ".join(host.name for host in job.spec.hosts),
         "exit code": "" if job.exit_code is None else str(job.exit_code),

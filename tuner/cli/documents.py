@@ -7,7 +7,7 @@ from contracts.jobs import JobStatus
 from tuner.cli.snapshot import TuningSnapshot
 from tuner.jobs.folder import JobFolder
 from tuner.profile import HostProfile
-from tuner.store.records import TrainingJobRecord
+from tuner.store.records import TrainingJobRecord, TuningJobRecord
 from tuner.store.sqlite_store import Store
 
 
@@ -20,34 +20,58 @@ def tuning_job_document(snapshot: TuningSnapshot, profile: HostProfile) -> dict[
         "status": job.status.value,
         "failure_reason": job.failure_reason,
         "strategy": snapshot.spec.strategy,
-        "objective": {"type": snapshot.objective.type.value, "metric": snapshot.objective.metric_name},
+        "objective": {
+            "type": snapshot.spec.objective_type.value,
+            # Where the definitions' metrics have different names, there is none of the job.
+            "metric": snapshot.spec.metric_names[0] if len(snapshot.spec.metric_names) == 1 else None,
+        },
+        "definitions": [
+            {
+                "name": definition.name,
+                "metric": definition.objective.metric_name,
+                "image": definition.image,
+                "hyperparameters": dict(definition.static),
+            }
+            for definition in snapshot.spec.definitions
+        ],
+        "search": job.extension,
         "random_seed": job.random_seed,
         "creation_time": job.creation_time,
+        "convergence_detected_time": job.convergence_detected_time,
         "end_time": job.end_time,
         "trials_done": snapshot.done,
         "trials_total": snapshot.total,
         "best": None if best is None else trial_document(snapshot, best, profile),
+        "pareto_front": [trial.name for trial in snapshot.front] if job.search.second_objective else None,
         "trials": [trial_document(snapshot, trial, profile) for trial in snapshot.best_first()],
     }
 
 
 def trial_document(snapshot: TuningSnapshot, trial: TrainingJobRecord, profile: HostProfile) -> dict[str, Any]:
     """One trial; `value` is what it is judged by."""
-    summary = snapshot.summary_of(trial)
+    summary, second = snapshot.summary_of(trial), snapshot.job.search.second_objective
     return {
         "trial": trial.trial_index,
         "training_job": trial.name,
+        "definition": trial.definition_name,
         "status": trial.primary_status.value,
         "secondary_status": trial.status.value,
-        "objective_status": trial.objective_status(snapshot.objective.metric_name).value,
+        "objective_status": snapshot.job.objective_status_of(trial).value,
         "hyperparameters": dict(trial.tuned),
         "value": None if summary is None else summary.last,
         "best_value": snapshot.best_value_of(trial),
+        "second_value": None if second is None else trial.final_value(second.metric_name),
+        "keeps_metric_constraints": _keeps_bounds(snapshot.job, trial),
         "reported": 0 if summary is None else summary.count,
         "seconds": snapshot.seconds_of(trial),
         "failure_reason": trial.failure_reason,
         "model": existing(JobFolder(profile.job_folder(trial.name)).model_artifact),
     }
+
+
+def _keeps_bounds(job: TuningJobRecord, trial: TrainingJobRecord) -> bool | None:
+    """Whether a trial that has ended keeps the bounds of its job's metrics; None where that is no question."""
+    return job.violation_of(trial) == 0 if job.search.metric_constraints and trial.is_finished else None
 
 
 def training_job_document(job: TrainingJobRecord, store: Store, profile: HostProfile) -> dict[str, Any]:
@@ -58,6 +82,7 @@ def training_job_document(job: TrainingJobRecord, store: Store, profile: HostPro
         "name": job.name,
         "tuning_job": job.tuning_job,
         "trial": job.trial_index,
+        "definition": job.definition_name,
         "status": job.primary_status.value,
         "secondary_status": job.status.value,
         "failure_reason": job.failure_reason,

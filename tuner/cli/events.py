@@ -30,12 +30,14 @@ class Event:
     @property
     def line(self) -> str:
         """The event for people."""
-        trial, metric = self.trial, self.snapshot.objective.metric_name
+        trial, metric = self.trial, self.snapshot.job.metric_of(self.trial)
         summary = self.snapshot.summary_of(trial)
         value = "" if summary is None else f"{metric} {words.number(summary.last)}"
         match self.kind:
             case EventKind.STARTED:
-                return f"trial {trial.trial_index} started: {words.hyperparameters(trial.tuned)}"
+                definition = self.snapshot.definition_of(trial)
+                of = f" of {definition}" if definition else ""
+                return f"trial {trial.trial_index}{of} started: {words.hyperparameters(trial.tuned)}"
             case EventKind.PROGRESS:
                 return f"trial {trial.trial_index} epoch {summary.count if summary else 0}: {value}"
             case EventKind.BEST:
@@ -51,6 +53,7 @@ class Event:
             "event": self.kind.value,
             "trial": trial.trial_index,
             "training_job": trial.name,
+            "definition": trial.definition_name,
             "value": None if summary is None else summary.last,
             "reported": 0 if summary is None else summary.count,
         }

@@ -83,7 +83,7 @@ def list_jobs(
 def _lines(store: Store, now: float, *, with_trials: bool) -> Iterator[_Line]:
     for tuning_job in store.tuning_jobs():
         snapshot = read_tuning_job(store, tuning_job.name, now)
-        metric = snapshot.objective.metric_name
+        best = snapshot.best
         yield _Line(
             name=tuning_job.name,
             kind="tuning",
@@ -91,11 +91,11 @@ def _lines(store: Store, now: float, *, with_trials: bool) -> Iterator[_Line]:
             creation_time=tuning_job.creation_time,
             end_time=snapshot.job.end_time,
             trials=f"{snapshot.done}/{snapshot.total}",
-            best=None if snapshot.best is None else snapshot.best.final_value(metric),
-            metric=metric,
+            best=None if best is None else snapshot.job.value_of(best),
+            metric=" or ".join(snapshot.spec.metric_names) if best is None else snapshot.job.metric_of(best),
         )
         if with_trials:
-            yield from (_training_line(trial, metric) for trial in snapshot.trials)
+            yield from (_training_line(trial, snapshot.job.metric_of(trial)) for trial in snapshot.trials)
     yield from (_training_line(job) for job in store.training_jobs() if job.tuning_job is None)
     for kind in (JobKind.PROCESSING, JobKind.TRANSFORM):
         for job in store.jobs(kind):

@@ -44,7 +44,8 @@ class LiveDisplay:
 
 def picture(snapshot: TuningSnapshot, console: Console) -> RenderableType:
     """The job as it stands, for the width and height of `console`."""
-    above = Group(_heading(snapshot), _bar(snapshot), _best(snapshot))
+    converged = [Text(f"Converged: {words.CONVERGED}.")] if snapshot.job.convergence_detected_time is not None else []
+    above = Group(_heading(snapshot), _bar(snapshot), _best(snapshot), *converged)
     below = Group(
         Text(CTRL_C if snapshot.job.status is JobStatus.IN_PROGRESS else CTRL_C_AGAIN, style="dim"),
         Text(),  # where the terminal echoes ^C, which would otherwise break the last line, and the redraw
@@ -76,11 +77,10 @@ def rows_to_show(snapshot: TuningSnapshot, rows: int) -> Sequence[TrainingJobRec
 
 
 def _heading(snapshot: TuningSnapshot) -> Text:
-    objective, spec = snapshot.objective, snapshot.spec
+    spec = snapshot.spec
     heading = Text(snapshot.job.name, style="bold")
     heading.append(
-        f"  {spec.strategy} search, {objective.type.lower()} {objective.metric_name},"
-        f" {spec.max_parallel_training_jobs} at a time  ",
+        f"  {spec.strategy} search, {words.objective(spec)}, {spec.max_parallel_training_jobs} at a time  ",
         style="not bold",
     )
     return heading.append_text(status_text(snapshot.job.status))
@@ -102,9 +102,11 @@ def _best(snapshot: TuningSnapshot) -> Text:
     best = snapshot.best
     if best is None:
         return Text("No trial has ended with a value yet.", style="dim")
-    value = words.number(best.final_value(snapshot.objective.metric_name))
+    value = words.number(snapshot.job.value_of(best))
+    definition = snapshot.definition_of(best)
+    of = f" of {definition}" if definition else ""
     return Text.assemble(
         "Best so far: ",
-        (f"trial {best.trial_index}, {snapshot.objective.metric_name} {value}", "bold green"),
+        (f"trial {best.trial_index}{of}, {snapshot.job.metric_of(best)} {value}", "bold green"),
         f" ({words.hyperparameters(best.tuned)})",
     )

@@ -8,6 +8,7 @@ import click
 
 from tuner.cli.machine import Machine
 from tuner.cli.names import find_job
+from tuner.cli.search_details import broken_bounds
 from tuner.errors import NotSupported, ResourceNotFound, ValidationError
 from tuner.jobs.folder import JobFolder
 from tuner.store.records import JobRecord, TrainingJobRecord, best_training_job
@@ -77,6 +78,10 @@ def _training_job(store: Store, name: str) -> TrainingJobRecord:
     best = best_training_job(job, store.trials(job.name))
     if best is None:
         raise ResourceNotFound(f"No trial of {job.name} has ended with a value of its objective, so none is the best.")
+    if broken := broken_bounds(job, best):
+        click.echo(
+            f"No trial of {job.name} keeps its bounds; {best.name} comes closest, but not to {broken}.", err=True
+        )
     return best
 
 

@@ -6,9 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from contracts.jobs import JobStatus, ObjectiveStatus, SecondaryStatus, TuningJobSpec
-from contracts.metrics import Objective, ObjectiveType
-from contracts.ranges import number_of_configurations
-from tuner.store.records import MetricSummary, TrainingJobRecord, TuningJobRecord, best_training_job
+from contracts.metrics import ObjectiveType
+from tuner.store.records import (
+    MetricSummary,
+    TrainingJobRecord,
+    TuningJobRecord,
+    best_training_job,
+    pareto_front,
+)
 from tuner.store.sqlite_store import Store
 
 #: A running trial is never taken to be further than this: its model is still to be packed.
@@ -28,15 +33,15 @@ class TuningSnapshot:
         """What the job asks for."""
         return self.job.spec
 
-    @property
-    def objective(self) -> Objective:
-        """What the job makes as great or as small as it can."""
-        return self.spec.objective
-
     @cached_property
     def best(self) -> TrainingJobRecord | None:
         """The best trial so far among those that ended."""
         return best_training_job(self.job, self.trials)
+
+    @cached_property
+    def front(self) -> Sequence[TrainingJobRecord]:
+        """The Pareto front of a job with two objectives, the best of the first objective first; of others nothing."""
+        return pareto_front(self.job, self.trials)
 
     @property
     def done(self) -> int:
@@ -46,24 +51,37 @@ class TuningSnapshot:
     @property
     def total(self) -> int:
         """How many trials there will be: the limit, or all configurations where those are fewer."""
-        limits = (self.spec.max_training_jobs, number_of_configurations(self.spec.ranges))
+        limits = (self.spec.max_training_jobs, self._number_of_configurations)
         return min((limit for limit in limits if limit is not None), default=len(self.trials))
+
+    @cached_property
+    def _number_of_configurations(self) -> int | None:
+        search = self.job.search
+        if not search.conditions and not search.constraints:
+            return self.spec.number_of_configurations
+        from tuner.suggestions import space_of  # noqa: PLC0415 - it brings numpy, which takes a while to import
+
+        return space_of(self.spec.definitions[0], search).size
 
     @property
     def elapsed(self) -> float:
         """Seconds since the job was made, until now or its end."""
         return (self.now if self.job.end_time is None else self.job.end_time) - self.job.creation_time
 
+    def definition_of(self, trial: TrainingJobRecord) -> str:
+        """The name of the definition that `trial` is of, where the job has several; else nothing."""
+        return (trial.definition_name or "") if len(self.spec.definitions) > 1 else ""
+
     def summary_of(self, trial: TrainingJobRecord) -> MetricSummary | None:
         """What is known of the objective of `trial`; None before its first value."""
-        return trial.metrics.get(self.objective.metric_name)
+        return trial.metrics.get(self.job.metric_of(trial))
 
     def best_value_of(self, trial: TrainingJobRecord) -> float | None:
         """The best value of the objective that `trial` has had, which need not be its last."""
         summary = self.summary_of(trial)
         if summary is None:
             return None
-        return summary.maximum if self.objective.type is ObjectiveType.MAXIMIZE else summary.minimum
+        return summary.maximum if self.spec.objective_type is ObjectiveType.MAXIMIZE else summary.minimum
 
     def seconds_of(self, trial: TrainingJobRecord) -> float | None:
         """How long the container of `trial` has been running, until now or its end; None before it began."""
@@ -74,14 +92,17 @@ class TuningSnapshot:
         return end - trial.training_start_time
 
     def best_first(self) -> list[TrainingJobRecord]:
-        """The trials by final value, the best first; then those that have none yet; then those that failed."""
-        metric = self.objective.metric_name
-        sign = -1.0 if self.objective.type is ObjectiveType.MAXIMIZE else 1.0
+        """The trials by final value, the best first; then those that have none yet; then those that failed.
 
-        def place(trial: TrainingJobRecord) -> tuple[int, float, int]:
-            group = list(ObjectiveStatus).index(trial.objective_status(metric))
-            value = trial.final_value(metric)
-            return group, 0.0 if value is None else sign * value, trial.trial_index or 0
+        Those that break the bounds of a metric come after those that keep them, the worst last.
+        """
+        sign = -1.0 if self.spec.objective_type is ObjectiveType.MAXIMIZE else 1.0
+
+        def place(trial: TrainingJobRecord) -> tuple[int, float, float, int]:
+            group = list(ObjectiveStatus).index(self.job.objective_status_of(trial))
+            value = self.job.value_of(trial)
+            violation = self.job.violation_of(trial) if trial.is_finished else 0.0
+            return group, violation, 0.0 if value is None else sign * value, trial.trial_index or 0
 
         return sorted(self.trials, key=place)
 
@@ -94,12 +115,11 @@ class TuningSnapshot:
         """
         if self.job.status is not JobStatus.IN_PROGRESS:
             return None
-        metric = self.objective.metric_name
-        ended = [t for t in self.trials if t.is_finished and t.objective_status(metric) is ObjectiveStatus.SUCCEEDED]
+        ended = [t for t in self.trials if self.job.objective_status_of(t) is ObjectiveStatus.SUCCEEDED]
         if not ended:
             return None
         typical_seconds = sum(self.seconds_of(trial) or 0.0 for trial in ended) / len(ended)
-        typical_count = sum(trial.metrics[metric].count for trial in ended) / len(ended)
+        typical_count = sum(trial.metrics[self.job.metric_of(trial)].count for trial in ended) / len(ended)
         running = [t for t in self.trials if not t.is_finished and t.status is not SecondaryStatus.PENDING]
         left = [self._seconds_left_of(trial, typical_seconds, typical_count) for trial in running]
         estimate = _makespan(left, self._slots(len(running)), self.total - self.done - len(running), typical_seconds)

@@ -6,7 +6,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from contracts.jobs import JobStatus
+from contracts.jobs import JobStatus, TuningJobSpec
 from tuner.cli import words
 from tuner.cli.snapshot import TuningSnapshot
 from tuner.store.records import TrainingJobRecord
@@ -19,6 +19,8 @@ _STYLES = {
     JobStatus.STOPPED: "yellow",
 }
 _BEST_STYLE = "bold green"
+#: What stands before a trial's number, besides the star of the best one, and what it means.
+MARKS = {"+": "in the Pareto front", "!": "breaks a metric's bounds"}
 #: What a column of numbers takes, its gap included.
 _COLUMN_WIDTH = 10
 #: What the columns that are not hyperparameters take.
@@ -43,15 +45,20 @@ def plain_table(*columns: str, title: str | None = None) -> Table:
 
 
 def trial_table(snapshot: TuningSnapshot, trials: Sequence[TrainingJobRecord], width: int) -> Table:
-    """A row for each of `trials`, for `width` columns; the best one is marked.
+    """A row for each of `trials`, for `width` columns; those that `mark` says are marked.
 
     A hyperparameter has a column of its own where all fit; `show` and the CSV have what a narrow table leaves out.
     """
-    names = [parameter.name for parameter in snapshot.spec.ranges]
-    apart = width >= _FIXED_WIDTH + sum(max(len(name) + 2, _COLUMN_WIDTH) for name in names)
-    together = not apart and width >= _FIXED_WIDTH + _TEXT_WIDTH
+    names = parameter_names(snapshot.spec)
+    definitions = [snapshot.definition_of(trial) for trial in trials]
+    several = any(definitions)
+    fixed = _FIXED_WIDTH + (max(map(len, definitions)) + 2 if several else 0)
+    apart = width >= fixed + sum(max(len(name) + 2, _COLUMN_WIDTH) for name in names)
+    together = not apart and width >= fixed + _TEXT_WIDTH
     table = plain_table()
     table.add_column("trial", justify="right", no_wrap=True)
+    if several:
+        table.add_column("definition", overflow="fold")
     for name in names if apart else ["hyperparameters"] * together:
         table.add_column(name, justify="right" if apart else "left", overflow="fold")
     table.add_column("status", no_wrap=True)
@@ -59,20 +66,35 @@ def trial_table(snapshot: TuningSnapshot, trials: Sequence[TrainingJobRecord], w
     headings = headings if width >= _NARROW else ["now"]
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
-    for trial in trials:
-        tuned = {name: trial.tuned.get(name, "") for name in names}
-        values = [words.hyperparameter(text) for text in tuned.values()] if apart else []
+    for trial, definition in zip(trials, definitions, strict=True):
+        tuned = {name: trial.tuned[name] for name in names if name in trial.tuned}
+        values = [words.hyperparameter(trial.tuned.get(name, "")) for name in names] if apart else []
         values += [words.hyperparameters(tuned)] * together
         cells = _cells(snapshot, trial)
         is_best = _is_best(snapshot, trial)
         table.add_row(
-            f"{'* ' if is_best else ''}{trial.trial_index}",
+            f"{mark(snapshot, trial)}{trial.trial_index}",
+            *([definition] if several else ()),
             *values,
             status_text(trial.primary_status, str(trial.status)),
             *(cells[heading] for heading in headings),
             style=_BEST_STYLE if is_best else None,
         )
     return table
+
+
+def parameter_names(spec: TuningJobSpec) -> list[str]:
+    """The names of the tuned hyperparameters of all definitions, each once."""
+    return list(dict.fromkeys(one.name for definition in spec.definitions for one in definition.ranges))
+
+
+def mark(snapshot: TuningSnapshot, trial: TrainingJobRecord) -> str:
+    """What stands before a trial's number: a star if it is the best, else one of `MARKS`, else nothing."""
+    if _is_best(snapshot, trial):
+        return "* "
+    if any(member.name == trial.name for member in snapshot.front):
+        return "+ "
+    return "! " if trial.is_finished and trial.metrics and snapshot.job.violation_of(trial) > 0 else ""
 
 
 def _cells(snapshot: TuningSnapshot, trial: TrainingJobRecord) -> dict[str, str]:

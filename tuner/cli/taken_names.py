@@ -13,8 +13,8 @@ def what_now(loaded: LoadedJob, status: JobStatus | None) -> str:
         return "Give --name for another job."
     if not status.is_terminal:
         return (
-            f"It is {status} and was started from another request: undo the change in {loaded.path} to go on with it,"
-            f" `algodock stop {loaded.name}` to end it, or give --name for another job beside it."
+            f"It is {status} and was started from another request or search file: undo the change in {loaded.path}"
+            f" to go on with it, `algodock stop {loaded.name}` to end it, or give --name for another job beside it."
         )
     return (
         f"It has ended: `algodock show {loaded.name}` shows it. --again runs it under the next free name, --name NAME"

@@ -2,40 +2,69 @@
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from tuner.cli import details, documents, exit_codes, job_files, words
+from contracts.tuning import WarmStartType
+from tuner.cli import details, documents, exit_codes, job_files, search_files, words
 from tuner.cli.displays import Display, JsonDisplay, PlainDisplay, print_json, say_json, seldom
 from tuner.cli.live import CTRL_C, LiveDisplay
 from tuner.cli.machine import Invocation, Machine
 from tuner.cli.options import job_file_argument, json_option, machine_options
 from tuner.cli.other_jobs import others_in_progress
 from tuner.cli.screen import console
+from tuner.cli.search_details import print_front
+from tuner.cli.search_files import search_option
 from tuner.cli.snapshot import TuningSnapshot, read_tuning_job
 from tuner.cli.taken_names import what_now
 from tuner.cli.waiting import follow
+from tuner.cli.warm_start import print_overall_best, warm_start_document
 from tuner.dashboard.report import ReportFiles, write_report
-from tuner.errors import ResourceInUse
+from tuner.errors import ResourceInUse, ValidationError
 from tuner.jobs.folder import JobFolder
-from tuner.requests import CREATE_TUNING_JOB, LoadedJob
+from tuner.requests import CREATE_TUNING_JOB, LoadedJob, locate, raise_violations
+from tuner.requests.search_file import LoadedSearch
+from tuner.store.records import TuningJobRecord
 from tuner.store.sqlite_store import Store
-from tuner.submission import find_tuning_job, name_for_another_run, submit_tuning_job
+from tuner.submission import find_tuning_job, name_for_another_run, submit_tuning_job, warm_start_in_words
 
 
 @click.command()
 @job_file_argument
 @click.option("--name", help="Name of the job, instead of the one in the file.")
 @click.option("--again", is_flag=True, help="If the job has ended before, run it under the next free name: NAME-2.")
+@click.option(
+    "--warm-start-from",
+    "parents",
+    metavar="NAME",
+    multiple=True,
+    help="Learn from a tuning job of this home that has ended; up to five times.",
+)
+@click.option("--transfer", is_flag=True, help="With --warm-start-from: its data or its algorithm were not the same.")
+@search_option
 @machine_options
 @json_option("Print events as JSON Lines, the last of them a summary of the whole job.")
 @click.pass_obj
 def tune(
-    invocation: Invocation, /, job_file: Path, name: str | None, *, again: bool, as_json: bool, **overrides: Any
+    invocation: Invocation,
+    /,
+    job_file: Path,
+    name: str | None,
+    parents: tuple[str, ...],
+    search_file: Path | None,
+    *,
+    again: bool,
+    transfer: bool,
+    as_json: bool,
+    **overrides: Any,
 ) -> int:
     """Run the tuning job in JOB.yaml, a CreateHyperParameterTuningJob request.
+
+    What is known of the search beyond that (conditions, constraints, first configurations, beliefs) is in
+    JOB.search.yaml beside it.
 
     The same command goes on with the job where it is, whatever ended it: finished trials stay as they are, running
     containers are adopted. The first Ctrl-C stops the job; the second leaves its containers running and detaches.
@@ -46,21 +75,44 @@ def tune(
     many values so far), trial_ended, best, message, or at last summary.
     """
     machine = invocation.machine(**overrides)
+    members = _warm_start(parents, transfer=transfer)
+    if members and "WarmStartConfig" in job_files.read(job_file, machine).request:
+        raise click.UsageError(f"{job_file} has a WarmStartConfig: leave out --warm-start-from, or that.")
     with machine.store() as store:
-        loaded = job_files.read_valid(job_file, machine, CREATE_TUNING_JOB, name)
         if again:
-            loaded = job_files.read_valid(
-                job_file, machine, CREATE_TUNING_JOB, name_for_another_run(store, loaded.name)
-            )
-        display, first = _begin(loaded, store, machine, as_json=as_json)
-        renamed = ["--name", loaded.name] if again or name else []
-        come_back = shlex.join(["algodock", "tune", str(job_file), *renamed])
+            name = name_for_another_run(store, name or job_files.read(job_file, machine).name) or None
+        loaded = job_files.read_valid(job_file, machine, CREATE_TUNING_JOB, name, members)
+        search = search_files.read_valid(loaded, search_file)
+        display, first = _begin(loaded, search, store, machine, as_json=as_json)
+        options = _options(name, parents, search_file, transfer=transfer)
+        come_back = shlex.join(["algodock", "tune", str(job_file), *options])
         snapshot = _follow(first.job.name, display, store, machine, come_back)
         _finish(snapshot, store, machine, as_json=as_json)
         return exit_codes.of_ended_job(snapshot.job.status)
 
 
-def _begin(loaded: LoadedJob, store: Store, machine: Machine, *, as_json: bool) -> tuple[Display, TuningSnapshot]:
+def _warm_start(parents: Sequence[str], *, transfer: bool) -> dict[str, Any]:
+    """The members of a request that starts from `parents`; raises UsageError."""
+    if transfer and not parents:
+        raise click.UsageError("--transfer goes with --warm-start-from.")
+    if not parents:
+        return {}
+    kind = WarmStartType.TRANSFER_LEARNING if transfer else WarmStartType.IDENTICAL_DATA_AND_ALGORITHM
+    names = [{"HyperParameterTuningJobName": name} for name in parents]
+    return {"WarmStartConfig": {"WarmStartType": kind.value, "ParentHyperParameterTuningJobs": names}}
+
+
+def _options(name: str | None, parents: Sequence[str], search_file: Path | None, *, transfer: bool) -> list[str]:
+    """The options with which a job file is the same job again."""
+    named = [] if name is None else ["--name", name]
+    started = [word for parent in parents for word in ("--warm-start-from", parent)]
+    searched = [] if search_file is None else ["--search", str(search_file)]
+    return [*named, *started, *(["--transfer"] if transfer else []), *searched]
+
+
+def _begin(
+    loaded: LoadedJob, search: LoadedSearch | None, store: Store, machine: Machine, *, as_json: bool
+) -> tuple[Display, TuningSnapshot]:
     """Submit the job, or find it in progress; say which."""
     say = say_json if as_json else click.echo
     known = find_tuning_job(store, loaded.name)
@@ -73,7 +125,11 @@ def _begin(loaded: LoadedJob, store: Store, machine: Machine, *, as_json: bool) 
             gpus=machine.gpus,
             now=machine.clock(),
             say=seldom(say, machine.clock),
+            extension=None if search is None else search.extension,
         )
+    except ValidationError as error:  # of its parents: what the file alone has wrong has been said before
+        raise_violations(locate(error.violations, loaded.lines), loaded.path)
+        raise
     except ResourceInUse as error:
         taken = find_tuning_job(store, loaded.name)
         raise ResourceInUse(f"{error}\n{what_now(loaded, None if taken is None else taken.status)}") from error
@@ -88,12 +144,24 @@ def _begin(loaded: LoadedJob, store: Store, machine: Machine, *, as_json: bool) 
         )
     elif not as_json:
         display.say(f"Started {job.name}: {words.count(first.total, 'trial')}.")
+    if known is None:
+        _say_of_new_job(display, loaded, store, job)
+    if search is not None:
+        display.say(f"Its search is as {search.path} says.")
     if isinstance(display, PlainDisplay):
         display.say(CTRL_C)
     others = others_in_progress(store, job.name)
     if others:
         display.say(f"Also going on in this home: {', '.join(others)}.")
     return display, first
+
+
+def _say_of_new_job(display: Display, loaded: LoadedJob, store: Store, job: TuningJobRecord) -> None:
+    """What a job begins with that its file does not say word for word."""
+    for choice in loaded.choices:
+        display.say(f"Autotune: {choice}")
+    if (start := warm_start_in_words(store, job)) is not None:
+        display.say(start)
 
 
 def _display(first: TuningSnapshot, *, as_json: bool) -> Display:
@@ -127,7 +195,8 @@ def _finish(snapshot: TuningSnapshot, store: Store, machine: Machine, *, as_json
     files = _write_report(job.name, store, machine) if snapshot.trials else None
     if as_json:
         paths = {"csv": str(files.csv), "report": str(files.html)} if files else {"csv": None, "report": None}
-        print_json({"event": "summary", **documents.tuning_job_document(snapshot, profile), **paths})
+        document = documents.tuning_job_document(snapshot, profile)
+        print_json({"event": "summary", **document, **warm_start_document(snapshot, store, profile), **paths})
         return
     screen = console()
     click.echo(f"\n{job.name} is {job.status} after {words.duration(snapshot.elapsed)}.")
@@ -135,7 +204,9 @@ def _finish(snapshot: TuningSnapshot, store: Store, machine: Machine, *, as_json
         click.echo(job.failure_reason)
     details.print_trials(screen, snapshot, details.SUMMARY_ROWS)
     details.print_failures(snapshot)
+    print_front(screen, snapshot)
     details.print_best(snapshot, profile)
+    print_overall_best(snapshot, store)
     if files is not None:
         details.print_file("Table:", files.csv)
         details.print_file("Picture:", files.html)

@@ -2,9 +2,14 @@
 
 from collections.abc import Mapping
 
+from contracts.jobs import TuningJobSpec
+
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
+
+#: What it means that a search has converged.
+CONVERGED = "a gain of more than 1 % has become unlikely"
 
 
 def duration(seconds: float) -> str:
@@ -36,6 +41,16 @@ def hyperparameter(text: str) -> str:
 def hyperparameters(values: Mapping[str, str]) -> str:
     """All of `values` in a line: ``learning_rate 0.01232, momentum 0.9``."""
     return ", ".join(f"{name} {hyperparameter(text)}" for name, text in values.items())
+
+
+def objective(spec: TuningJobSpec) -> str:
+    """What a tuning job is after: ``maximize accuracy``."""
+    return f"{spec.objective_type.lower()} {' or '.join(spec.metric_names)}"
+
+
+def percent(share: float) -> str:
+    """A share of 1 in whole percent: ``12 %``."""
+    return f"{100 * share:.0f} %"
 
 
 def size(number_of_bytes: int) -> str:

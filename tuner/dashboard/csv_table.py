@@ -16,16 +16,20 @@ def format_csv(results: TuningResults) -> str:
 
     A hyperparameter or metric whose name is another column's gets a prefix: ``hyperparameter:status``.
     """
-    tuned = [parameter.name for parameter in results.ranges]
+    tuned = results.tuned_names
     columns = list(_FIRST)
     for kind, names in (("hyperparameter", tuned), ("metric", results.other_metrics)):
-        taken = {*columns, *_LAST}
+        taken = {*columns, *_LAST, "training_job_definition"}
         columns += [f"{kind}:{name}" if name in taken else name for name in names]
     columns += _LAST
+    several = len(results.definitions) > 1
+    if several:
+        columns.append("training_job_definition")
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows(_row(trial, tuned, results.other_metrics) for trial in results.trials)
+    for trial in results.trials:
+        writer.writerow([*_row(trial, tuned, results.other_metrics), *([trial.definition or ""] if several else ())])
     return buffer.getvalue()
 
 

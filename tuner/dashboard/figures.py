@@ -10,6 +10,7 @@ from html import escape
 
 import plotly.graph_objects as go
 
+from contracts.definitions import TrainingDefinition
 from contracts.ranges import CategoricalParameterRange, ParameterRange, ScalingType
 from tuner.dashboard import palette
 from tuner.dashboard.results import TrialResult, TuningResults
@@ -74,7 +75,7 @@ def objective_figure(results: TuningResults) -> go.Figure:
             hoverinfo="skip",
         )
     )
-    figure.add_traces(_marks(results, axis, lambda trial: trial.index))
+    figure.add_traces(_marks(results, axis, lambda trial: trial.index, results.trials))
     figure.update_layout(
         _layout(legend=True),
         xaxis={
@@ -84,19 +85,74 @@ def objective_figure(results: TuningResults) -> go.Figure:
             "tickformat": "d",
             **({"dtick": 1} if last <= _MAX_TICKS_EACH else {}),
         },
-        yaxis={**_AXIS, **axis.layout, "title": _title(label(results.objective.metric_name))},
+        yaxis={**_AXIS, **axis.layout, "title": _title(label(results.metric))},
     )
     return figure
 
 
-def hyperparameter_figure(results: TuningResults, parameter: ParameterRange) -> go.Figure:
-    """The objective of each trial against one hyperparameter, in the scale in which the search sees it."""
+def hyperparameter_figure(
+    results: TuningResults, definition: TrainingDefinition, parameter: ParameterRange
+) -> go.Figure:
+    """The objective of each trial of `definition` against one hyperparameter, in the scale in which the search sees it.
+
+    All definitions share the axis of the objective, so that their figures can be compared. A trial in which the
+    hyperparameter is not there has no mark.
+    """
     axis = objective_axis(results)
-    figure = go.Figure(_marks(results, axis, _place(parameter)))
+    of_it = [
+        trial
+        for trial in results.trials
+        if parameter.name in trial.tuned and (len(results.definitions) == 1 or trial.definition == definition.name)
+    ]
+    name = parameter.name if len(results.definitions) == 1 else f"{definition.name}: {parameter.name}"
+    figure = go.Figure(_marks(results, axis, _place(parameter), of_it))
     figure.update_layout(
         _layout(),
-        xaxis={**_AXIS, **_parameter_axis(parameter), "title": _title(label(parameter.name))},
-        yaxis={**_AXIS, **axis.layout, "title": _title(label(results.objective.metric_name))},
+        xaxis={**_AXIS, **_parameter_axis(parameter), "title": _title(label(name))},
+        yaxis={**_AXIS, **axis.layout, "title": _title(label(results.metric))},
+    )
+    return figure
+
+
+def front_figure(results: TuningResults) -> go.Figure | None:
+    """The two objectives of each trial, with a line along the Pareto front; None for a job with one objective."""
+    second = results.job.search.second_objective
+    if second is None or not results.front:
+        return None
+    name = second.metric_name
+    groups = (
+        ("others", "circle", palette.COMPLETED, 8, [t for t in results.trials if t.counts and t not in results.front]),
+        ("Pareto front", "star", palette.BEST, 12, list(results.front)),
+    )
+    figure = go.Figure(
+        [
+            go.Scatter(
+                x=[trial.objective for trial in trials],
+                y=[trial.metrics.get(name) for trial in trials],
+                name=group,
+                mode="lines+markers" if trials and trials[0] in results.front else "markers",
+                line={"color": palette.LINE, "width": 1, "dash": "dot"},
+                marker={
+                    "symbol": symbol,
+                    "color": colour,
+                    "size": size,
+                    "line": {"color": palette.SURFACE, "width": 1},
+                },
+                hoverinfo="text",
+                hovertext=[
+                    f"{_hover(results, trial)}<br>{label(name)} = {trial.metrics.get(name, math.nan):.6g}"
+                    for trial in trials
+                ],
+                cliponaxis=False,
+            )
+            for group, symbol, colour, size, trials in groups
+            if trials
+        ]
+    )
+    figure.update_layout(
+        _layout(legend=True),
+        xaxis={**_AXIS, "title": _title(label(results.metric))},
+        yaxis={**_AXIS, "title": _title(label(name))},
     )
     return figure
 
@@ -128,7 +184,7 @@ def curves_figure(results: TuningResults) -> go.Figure | None:
     figure.update_layout(
         _layout(legend=True),
         xaxis={**_AXIS, "title": _title("values printed (usually one an epoch)"), "tickformat": "d"},
-        yaxis={**_AXIS, **axis.layout, "title": _title(label(results.objective.metric_name))},
+        yaxis={**_AXIS, **axis.layout, "title": _title(label(results.metric))},
     )
     return figure
 
@@ -148,15 +204,15 @@ def label(text: str, longest: int = _MAX_LABEL) -> str:
 _Place = Callable[[TrialResult], float]
 
 
-def _marks(results: TuningResults, axis: Axis, place: _Place) -> list[go.Scatter]:
-    best, is_crowd = results.best, len(results.trials) >= _CROWD
-    ended = [trial for trial in results.trials if trial.counts and trial is not best]
+def _marks(results: TuningResults, axis: Axis, place: _Place, shown: Sequence[TrialResult]) -> list[go.Scatter]:
+    best, is_crowd = results.best, len(shown) >= _CROWD
+    ended = [trial for trial in shown if trial.counts and trial is not best]
     groups = (
         ("completed", "circle", palette.COMPLETED, 8, [t for t in ended if t.status != "Stopped"]),
         ("stopped", "circle-open", palette.COMPLETED, 8, [t for t in ended if t.status == "Stopped"]),
-        ("running", "diamond-open", palette.RUNNING, 9, [t for t in results.trials if t.is_running]),
-        ("failed", "x", palette.FAILED, 8, [t for t in results.trials if not t.counts and not t.is_running]),
-        ("best", "star", palette.BEST, 14, [] if best is None else [best]),
+        ("running", "diamond-open", palette.RUNNING, 9, [t for t in shown if t.is_running]),
+        ("failed", "x", palette.FAILED, 8, [t for t in shown if not t.counts and not t.is_running]),
+        ("best", "star", palette.BEST, 14, [best] if best is not None and best in shown else []),
     )
     return [
         go.Scatter(
@@ -187,8 +243,9 @@ def _has_height(trial: TrialResult) -> bool:
 def _hover(results: TuningResults, trial: TrialResult) -> str:
     value = "no value" if trial.objective is None else f"{trial.objective:.6g}"
     tuned = (f"{label(name)} = {label(short_number(text))}" for name, text in trial.tuned.items())
+    of = "" if trial.definition is None else f" of {label(trial.definition)}"
     return "<br>".join(
-        [f"<b>trial {trial.index}</b>, {trial.status}", f"{label(results.objective.metric_name)} = {value}", *tuned]
+        [f"<b>trial {trial.index}</b>{of}, {trial.status}", f"{label(results.metric)} = {value}", *tuned]
     )
 
 

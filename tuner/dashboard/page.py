@@ -22,7 +22,14 @@ from contracts.jobs import JobStatus
 from contracts.ranges import CategoricalParameterRange
 from tuner.dashboard import palette
 from tuner.dashboard.csv_table import iso_time
-from tuner.dashboard.figures import curve_step, curves_figure, hyperparameter_figure, objective_figure, short_number
+from tuner.dashboard.figures import (
+    curve_step,
+    curves_figure,
+    front_figure,
+    hyperparameter_figure,
+    objective_figure,
+    short_number,
+)
 from tuner.dashboard.results import TrialResult, TuningResults
 
 _FOLDER = Path(__file__).parent
@@ -62,10 +69,11 @@ def _figures(results: TuningResults) -> dict[str, go.Figure]:
     if not results.trials:
         return {}
     figures = {"figure-objective": objective_figure(results)}
-    for number, parameter in enumerate(results.ranges, start=1):
-        figures[f"figure-hyperparameter-{number}"] = hyperparameter_figure(results, parameter)
-    curves = curves_figure(results)
-    return figures if curves is None else {**figures, "figure-curves": curves}
+    every = [(definition, parameter) for definition in results.definitions for parameter in definition.ranges]
+    for number, (definition, parameter) in enumerate(every, start=1):
+        figures[f"figure-hyperparameter-{number}"] = hyperparameter_figure(results, definition, parameter)
+    more = {"figure-front": front_figure(results), "figure-curves": curves_figure(results)}
+    return figures | {name: figure for name, figure in more.items() if figure is not None}
 
 
 def _body(results: TuningResults, figures: Iterable[str]) -> Iterable[str]:
@@ -78,6 +86,9 @@ def _body(results: TuningResults, figures: Iterable[str]) -> Iterable[str]:
         yield "<section><h2>No trials yet</h2><p class='note'>The first one has not begun.</p></section>"
         return
     yield _section("Objective of each trial", _drawing("figure-objective"), note=_objective_note(results))
+    if "figure-front" in figures:
+        note = "No other trial is better than one of the front in both objectives."
+        yield _section("The two objectives", _drawing("figure-front"), note=note)
     small = [name for name in figures if name.startswith("figure-hyperparameter")]
     if small:
         grid = "".join(f"<div>{_drawing(name)}</div>" for name in small)
@@ -100,14 +111,16 @@ def _header(results: TuningResults) -> str:
     job, spec = results.job, results.job.spec
     counts = ", ".join(f"{count} {word}" for word, count in results.counts.items())
     number = len(results.trials)
+    images = ", ".join(results.images)
+    wide = "wide" if len(images) > _LONG else ""
     planned = number if spec.max_training_jobs is None else spec.max_training_jobs
     facts = (
-        ("Objective", f"{spec.objective.type} {escape(spec.objective.metric_name)}", ""),
+        ("Objective", f"{spec.objective_type} {escape(results.metric)}", ""),
         ("Strategy", f"{escape(spec.strategy)}, seed {job.random_seed}", ""),
         ("Trials", f"{number} of {planned}" + (f": {counts}" if counts else ""), ""),
         ("Begun", _moment(job.creation_time), ""),
         ("Duration", short_duration(results.duration_seconds) + (" so far" if job.end_time is None else ""), ""),
-        ("Image", f"<code>{escape(results.image)}</code>", "wide" if len(results.image) > _LONG else ""),
+        ("Image" if len(results.images) == 1 else "Images", f"<code>{escape(images)}</code>", wide),
     )
     return (
         "<header><p class='eyebrow'>Hyperparameter tuning job</p>"
@@ -135,11 +148,12 @@ def _best(results: TuningResults, best: TrialResult) -> str:
     lines = "".join(f"<p>{escape(what)}</p><pre><code>{escape(line)}</code></pre>" for what, line in commands)
     model = "" if best.model is not None else "<p class='note'>It left no model.</p>"
     so_far = " so far" if results.job.end_time is None else ""
+    of = "" if best.definition is None else f" of {escape(best.definition)}"
     return (
         f"<section class='best' id='best'><h2>Best trial{so_far}</h2><div class='columns'>"
         f"<div><p class='value' title='{best.objective!r}'>{_number(best.objective)}</p>"
-        f"<p class='note'>{escape(results.objective.metric_name)}</p></div>"
-        f"<div><p class='note'>trial {best.index}, <span class='mono'>{escape(best.training_job)}</span></p>"
+        f"<p class='note'>{escape(results.job.spec.definition(best.definition).objective.metric_name)}</p></div>"
+        f"<div><p class='note'>trial {best.index}{of}, <span class='mono'>{escape(best.training_job)}</span></p>"
         f"<dl>{tuned}</dl></div></div>"
         f"<div class='commands'>{model}{lines}</div></section>"
     )
@@ -147,9 +161,14 @@ def _best(results: TuningResults, best: TrialResult) -> str:
 
 def _objective_note(results: TuningResults) -> str:
     failed = sum(not trial.counts and not trial.is_running for trial in results.trials)
-    if not failed:
-        return ""
-    return "Trials that ended without a value are crosses at the bottom; the table says why."
+    broken = sum(trial.counts and trial.violation > 0 for trial in results.trials)
+    notes = []
+    if failed:
+        notes.append("Trials that ended without a value are crosses at the bottom; the table says why.")
+    if broken:
+        bounds = "; ".join(str(constraint) for constraint in results.job.search.metric_constraints)
+        notes.append(f"Trials that broke a bound ({escape(bounds)}) come after all that kept it: {broken}.")
+    return " ".join(notes)
 
 
 def _section(heading: str, content: str, note: str = "") -> str:
@@ -164,11 +183,18 @@ def _drawing(name: str) -> str:
 
 
 def _table(results: TuningResults) -> str:
-    tuned = [parameter.name for parameter in results.ranges]
-    names = ["#", results.objective.metric_name, *tuned, *results.other_metrics, "duration", "status", "training job"]
+    tuned = results.tuned_names
+    several = len(results.definitions) > 1
+    names = ["#", *["definition"] * several, results.metric, *tuned, *results.other_metrics]
+    names += ["duration", "status", "training job"]
     header = "".join(f"<th scope='col'><button type='button'>{escape(name)}</button></th>" for name in names)
-    numeric = [not isinstance(parameter, CategoricalParameterRange) for parameter in results.ranges]
-    rows = "".join(_row(results, trial, list(zip(tuned, numeric, strict=True))) for trial in results.ranking)
+    texts = {
+        parameter.name
+        for definition in results.definitions
+        for parameter in definition.ranges
+        if isinstance(parameter, CategoricalParameterRange)
+    }
+    rows = "".join(_row(results, trial, [(name, name not in texts) for name in tuned]) for trial in results.ranking)
     return f"<div class='table'><table id='trials'><thead><tr>{header}</tr></thead>{rows}</table></div>"
 
 
@@ -176,6 +202,7 @@ def _row(results: TuningResults, trial: TrialResult, tuned: list[tuple[str, bool
     """A trial as a table body of its own, so that the reason of its failure goes with it when the table is sorted."""
     cells = [
         _cell(str(trial.index), value=trial.index),
+        *([f"<td>{escape(trial.definition or '')}</td>"] if len(results.definitions) > 1 else ()),
         _cell(_number(trial.objective), value=trial.objective),
         *(_tuned_cell(trial.tuned.get(name, ""), is_number) for name, is_number in tuned),
         *(_cell(_number(trial.metrics.get(name)), value=trial.metrics.get(name)) for name in results.other_metrics),

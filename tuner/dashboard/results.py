@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from contracts.definitions import TrainingDefinition
 from contracts.jobs import JobStatus, ObjectiveStatus
-from contracts.metrics import Objective
-from contracts.ranges import ParameterRange
 from tuner.channels.addresses import local_path
-from tuner.store.records import TrainingJobRecord, TuningJobRecord, best_training_job
+from tuner.store.records import TrainingJobRecord, TuningJobRecord, best_training_job, pareto_front
 from tuner.store.sqlite_store import Store
 
 
@@ -19,11 +18,13 @@ class TrialResult:
     """One trial as it stands. Times are seconds since the epoch, None for what has not happened.
 
     `curve` are the values of the objective in the order in which they were printed. `metrics` has the last value of
-    every metric but the objective. `duration_seconds` of a running trial is the time until now.
+    every metric but the objective. `duration_seconds` of a running trial is the time until now. `violation` is above 0
+    where the bounds of a metric are broken.
     """
 
     index: int
     training_job: str
+    definition: str | None
     status: JobStatus
     objective_status: ObjectiveStatus
     objective: float | None
@@ -33,6 +34,7 @@ class TrialResult:
     end_time: float | None
     duration_seconds: float | None
     failure_reason: str
+    violation: float = 0.0
     curve: tuple[float, ...] = ()
     model: Path | None = None
 
@@ -49,27 +51,36 @@ class TrialResult:
 
 @dataclass(frozen=True, kw_only=True)
 class TuningResults:
-    """A tuning job and its trials by index, as they stood at `time`."""
+    """A tuning job and its trials by index, as they stood at `time`.
+
+    `front` is the Pareto front of a job with two objectives, the best of the first objective first.
+    """
 
     job: TuningJobRecord
     trials: tuple[TrialResult, ...]
     best: TrialResult | None
     time: float
+    front: tuple[TrialResult, ...] = ()
 
     @property
-    def objective(self) -> Objective:
-        """What is made as great or as small as it can be."""
-        return self.job.spec.objective
+    def metric(self) -> str:
+        """The name of what is made as great or as small as it can be; all names where definitions differ in it."""
+        return " / ".join(self.job.spec.metric_names)
 
     @property
-    def ranges(self) -> tuple[ParameterRange, ...]:
-        """What the tuned hyperparameters are chosen from."""
-        return self.job.spec.ranges
+    def definitions(self) -> tuple[TrainingDefinition, ...]:
+        """What the trials are of; one in most jobs."""
+        return self.job.spec.definitions
 
     @property
-    def image(self) -> str:
-        """The image that every trial runs."""
-        return str(self.job.spec.definition["AlgorithmSpecification"]["TrainingImage"])
+    def tuned_names(self) -> tuple[str, ...]:
+        """The names of the tuned hyperparameters of all definitions, each once."""
+        return tuple(dict.fromkeys(one.name for definition in self.definitions for one in definition.ranges))
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The images that the trials run, each once."""
+        return tuple(dict.fromkeys(definition.image for definition in self.definitions))
 
     @property
     def duration_seconds(self) -> float:
@@ -84,30 +95,35 @@ class TuningResults:
 
     @cached_property
     def ranking(self) -> tuple[TrialResult, ...]:
-        """The best trial first, then the others that ended with a value, then the running, then the failed ones."""
+        """The best trial first, then the others that ended with a value, then the running, then the failed ones.
+
+        Those that break a metric's bounds come after those that keep them.
+        """
         return tuple(sorted(self.trials, key=self._rank))
 
     @cached_property
     def best_so_far(self) -> tuple[tuple[int, float], ...]:
-        """For each trial that counts, by index: the index, and the best objective up to it."""
+        """For each trial that counts and breaks no bound, by index: the index, and the best objective up to it."""
         line: list[tuple[int, float]] = []
         for trial in self.trials:
-            if trial.counts and trial.objective is not None:
+            if trial.counts and trial.objective is not None and not trial.violation:
                 best = line[-1][1] if line else trial.objective
-                line.append((trial.index, trial.objective if self.objective.is_better(trial.objective, best) else best))
+                line.append((trial.index, trial.objective if self._is_better(trial.objective, best) else best))
         return tuple(line)
 
     @property
     def other_metrics(self) -> tuple[str, ...]:
         """The names of all metrics but the objective, in the order of the request."""
-        definitions = self.job.spec.definition["AlgorithmSpecification"].get("MetricDefinitions", ())
-        names = dict.fromkeys(definition["Name"] for definition in definitions)
-        return tuple(name for name in names if name != self.objective.metric_name)
+        names = dict.fromkeys(name for definition in self.definitions for name in definition.metric_names)
+        return tuple(name for name in names if name not in self.job.spec.metric_names)
 
-    def _rank(self, trial: TrialResult) -> tuple[int, float, int]:
+    def _rank(self, trial: TrialResult) -> tuple[int, float, float, int]:
         if trial.counts and trial.objective is not None:
-            return 0, -trial.objective if self.objective.is_better(1, than=0) else trial.objective, trial.index
-        return (1 if trial.is_running else 2), 0.0, trial.index
+            return 0, trial.violation, self.job.spec.objective_type.sign * trial.objective, trial.index
+        return (1 if trial.is_running else 2), 0.0, 0.0, trial.index
+
+    def _is_better(self, value: float, than: float) -> bool:
+        return self.job.spec.objective_type.is_better(value, than)
 
 
 def read_results(store: Store, tuning_job_name: str, now: float) -> TuningResults:
@@ -115,21 +131,23 @@ def read_results(store: Store, tuning_job_name: str, now: float) -> TuningResult
     job = store.tuning_job(tuning_job_name)
     records = store.trials(job.name)
     best = best_training_job(job, records)
-    metric = job.spec.objective.metric_name
     trials = tuple(
         _trial(
             record,
-            metric,
+            job.metric_of(record),
             now,
-            curve=tuple(o.value for o in store.observations(record.name) if o.metric == metric),
+            curve=tuple(o.value for o in store.observations(record.name) if o.metric == job.metric_of(record)),
+            violation=job.violation_of(record),
         )
         for record in records
     )
+    by_name = {trial.training_job: trial for trial in trials}
     return TuningResults(
         job=job,
         trials=trials,
-        best=next((trial for trial in trials if best is not None and trial.training_job == best.name), None),
+        best=None if best is None else by_name[best.name],
         time=now,
+        front=tuple(by_name[record.name] for record in pareto_front(job, records)),
     )
 
 
@@ -141,12 +159,15 @@ def model_path(record: TrainingJobRecord) -> Path | None:
     return local_path(output) / record.name / "output" / "model.tar.gz"
 
 
-def _trial(record: TrainingJobRecord, metric: str, now: float, *, curve: tuple[float, ...]) -> TrialResult:
+def _trial(
+    record: TrainingJobRecord, metric: str, now: float, *, curve: tuple[float, ...], violation: float
+) -> TrialResult:
     start, end = record.training_start_time, record.training_end_time or record.end_time
     model = model_path(record)
     return TrialResult(
         index=record.trial_index or 0,
         training_job=record.name,
+        definition=record.definition_name,
         status=record.primary_status,
         objective_status=record.objective_status(metric),
         objective=record.final_value(metric),
@@ -156,6 +177,7 @@ def _trial(record: TrainingJobRecord, metric: str, now: float, *, curve: tuple[f
         end_time=end,
         duration_seconds=None if start is None else max(0.0, (now if end is None else end) - start),
         failure_reason=record.failure_reason,
+        violation=violation,
         curve=curve,
         model=model if model is not None and model.is_file() else None,
     )

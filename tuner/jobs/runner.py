@@ -6,9 +6,10 @@ order: a stop that was asked for, the exit codes, the failure files. Log text ne
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 from contracts.jobs import Interruption, SecondaryStatus, StopReason
 from contracts.outcome import HOST_STOP_GRACE_SECONDS, TRAINING_STOP_GRACE_SECONDS, algorithm_error
@@ -23,6 +24,7 @@ from tuner.jobs.hosts import RunningHost, RunningHosts, create_containers, remov
 from tuner.jobs.log_intake import LogIntake, MetricReader, missing_metrics
 from tuner.jobs.outputs import Packing, pack
 from tuner.jobs.preparation import Preparation
+from tuner.jobs.sizing import first_provided
 from tuner.profile import HostProfile
 from tuner.s3.errors import S3Error
 from tuner.store.records import TrainingJobRecord
@@ -89,6 +91,16 @@ class JobRunner:
                 self._adopt(job)
         else:
             self._prepare(job)
+
+    def provided(self, alternatives: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+        """Which of these ResourceConfigs a new job gets: the first that this machine can provide.
+
+        Where it can provide none, the first, whose GPUs the job will wait for; None only where there is none.
+        """
+        if len(alternatives) > 1:
+            machine, gpus = self._machine_facts(), len(self._gpus)
+            return first_provided(alternatives, self._profile, machine, gpus) or alternatives[0]
+        return next(iter(alternatives), None)
 
     def finish_epochs(self) -> bool:
         """Begin no further epoch of a Pipe channel; return whether a container is still reading one."""

@@ -1,10 +1,11 @@
 """How much of this machine the container of a host gets: what its instance type has, as far as it is there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from contracts.instance_types import gpus_of_instance_type, instance_size
-from contracts.resources import Host
+from contracts.resources import Host, hosts_from_request
 from tuner.engine.protocol import EngineFacts
 from tuner.profile import HostProfile
 
@@ -69,6 +70,25 @@ def gpus_of_host(host: Host, profile: HostProfile) -> int:
 def gpu_count(profile: HostProfile, hosts: Sequence[Host]) -> int:
     """How many GPUs a job needs in all."""
     return sum(gpus_of_host(host, profile) for host in hosts)
+
+
+def first_provided(
+    alternatives: Sequence[Mapping[str, Any]], profile: HostProfile, machine: EngineFacts, gpus: int
+) -> Mapping[str, Any] | None:
+    """The first of `alternatives`, which are ResourceConfigs, that this machine with `gpus` GPUs can provide.
+
+    The first of which it has all: processors and memory too. Else the first whose GPUs it has, because with less of the
+    others a job is slow or small, and without GPUs it does not run. None where it has the GPUs of none.
+    """
+    possible = [one for one in alternatives if gpu_count(profile, hosts_from_request(one)) <= gpus]
+    whole = [
+        one
+        for one in possible
+        if all(
+            container_size(host, profile, machine, containers=1).shortfall is None for host in hosts_from_request(one)
+        )
+    ]
+    return next(iter(whole or possible), None)
 
 
 def gpus_by_host(leased: Sequence[str], profile: HostProfile, hosts: Sequence[Host]) -> dict[str, tuple[str, ...]]:

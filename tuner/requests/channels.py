@@ -14,6 +14,7 @@ from tuner.channels.objects import list_objects
 from tuner.channels.pieces import record_length
 from tuner.errors import ChannelError, NotSupported, RequestPath, Violation, ViolationKind
 from tuner.requests.completion import CREATE_PROCESSING_JOB, CREATE_TRANSFORM_JOB, CREATE_TUNING_JOB
+from tuner.requests.definition_rules import definition_parts
 from tuner.requests.node import Node
 
 #: What is read, and where the request says so.
@@ -32,7 +33,8 @@ def check_channels(operation: str, request: Mapping[str, Any]) -> list[Violation
     if operation == CREATE_PROCESSING_JOB:
         return list(_absent(_processing_inputs(job), "input"))
     if operation == CREATE_TUNING_JOB:
-        job = job.member("TrainingJobDefinition")
+        jobs = [part.definition for part in definition_parts(job)]
+        return [violation for one in jobs for violation in _absent(_training_channels(one), "channel")]
     return list(_absent(_training_channels(job), "channel"))
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from contracts.jobs import DEFAULT_MAX_RUNTIME_SECONDS
 from tuner.errors import RequestPath
+from tuner.requests.autotune import complete_automatically
+from tuner.requests.definition_rules import definition_parts
 from tuner.requests.node import Node
 from tuner.requests.other_jobs import (
     complete_processing_job,
@@ -69,9 +71,18 @@ def complete(operation: str, request: Mapping[str, Any], defaults: Defaults) -> 
             defaults.volume_size_in_gb,
             defaults.max_runtime_seconds,
         )
-    elif isinstance(definition := completed.get("TrainingJobDefinition"), dict):
-        _complete_job(definition, defaults)
+    else:
+        for definition in _definitions(completed):
+            _complete_job(definition, defaults)
+        complete_automatically(completed)
     return completed
+
+
+def _definitions(tuning: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The training job definitions of a tuning job's request, as far as they have the form of one."""
+    several = tuning.get("TrainingJobDefinitions")
+    found = [tuning.get("TrainingJobDefinition"), *(several if isinstance(several, list) else ())]
+    return [definition for definition in found if isinstance(definition, dict)]
 
 
 def _complete_job(job: dict[str, Any], defaults: Defaults) -> None:
@@ -81,7 +92,9 @@ def _complete_job(job: dict[str, Any], defaults: Defaults) -> None:
     if isinstance(algorithm := job.get("AlgorithmSpecification"), dict):
         algorithm.setdefault("TrainingInputMode", "File")
     resources = job.get("ResourceConfig", {})
-    if "HyperParameterTuningResourceConfig" not in job and isinstance(resources, dict):
+    if "HyperParameterTuningResourceConfig" in job:
+        _complete_flexible_resources(job["HyperParameterTuningResourceConfig"], defaults)
+    elif isinstance(resources, dict):
         _complete_resources(job, resources, defaults)
     if isinstance(channels := job.get("InputDataConfig"), list):
         for channel in channels:
@@ -94,6 +107,16 @@ def _complete_resources(job: dict[str, Any], resources: dict[str, Any], defaults
         resources.setdefault("InstanceCount", 1)
     resources.setdefault("VolumeSizeInGB", defaults.volume_size_in_gb)
     job["ResourceConfig"] = resources
+
+
+def _complete_flexible_resources(flexible: object, defaults: Defaults) -> None:
+    """Complete a HyperParameterTuningResourceConfig: one instance, or each of several alternatives."""
+    alternatives = flexible.get("InstanceConfigs", [flexible]) if isinstance(flexible, dict) else []
+    for resources in alternatives if isinstance(alternatives, list) else ():
+        if isinstance(resources, dict):
+            resources.setdefault("InstanceType", defaults.instance_type)
+            resources.setdefault("InstanceCount", 1)
+            resources.setdefault("VolumeSizeInGB", defaults.volume_size_in_gb)
 
 
 def _complete_channel(channel: object) -> None:
@@ -161,7 +184,7 @@ def missing_for_cloud(operation: str, request: Mapping[str, Any]) -> list[tuple[
     if operation == CREATE_PROCESSING_JOB:
         return list(missing_of_processing_job(job, LOCAL_ROLE_ARN))
     if operation == CREATE_TUNING_JOB:
-        job = job.member("TrainingJobDefinition")
+        return [found for part in definition_parts(job) for found in _missing(part.definition)]
     return list(_missing(job))
 
 
@@ -174,9 +197,12 @@ def _missing(job: Node) -> Iterator[tuple[RequestPath, str]]:
     output = job.member("OutputDataConfig").text("S3OutputPath")
     if output is None or output.startswith("file://"):
         yield job.at("OutputDataConfig", "S3OutputPath"), "the cloud writes results to s3://"
-    resources = job.member("ResourceConfig")
-    if (resources.text("InstanceType") or "local").startswith("local"):
-        yield job.at("ResourceConfig", "InstanceType"), "the cloud needs an instance type, such as ml.m5.xlarge"
+    flexible = job.member("HyperParameterTuningResourceConfig")
+    several = flexible.has("InstanceConfigs")
+    alternatives = flexible.member("InstanceConfigs").items() if several else [flexible]
+    for resources in [job.member("ResourceConfig")] if flexible.value is None else alternatives:
+        if (resources.text("InstanceType") or "local").startswith("local"):
+            yield resources.at("InstanceType"), "the cloud needs an instance type, such as ml.m5.xlarge"
     if job.member("StoppingCondition").value is None:
         yield job.at("StoppingCondition"), "the cloud wants a time limit"
     checkpoint = job.member("CheckpointConfig").text("S3Uri")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner.errors import JobFileError, NotSupported, RequestPath, ValidationError, Violation, ViolationKind
+from tuner.requests.autotune import automatic_choices
 from tuner.requests.completion import (
     CREATE_PROCESSING_JOB,
     CREATE_TRAINING_JOB,
@@ -47,7 +48,8 @@ class LoadedJob:
     """A job file that has been read and completed; `validate` tells whether it is valid.
 
     `request` is the completed request with absolute ``file://`` addresses: what is validated, stored and shown.
-    `lines` has the line of the file of each member that stands there.
+    `lines` has the line of the file of each member that stands there. `choices` are what Autotune has chosen, in lines
+    for people.
     """
 
     operation: str
@@ -55,6 +57,7 @@ class LoadedJob:
     path: Path
     lines: Mapping[RequestPath, int] = field(default_factory=dict)
     texts: Mapping[RequestPath, str] = field(default_factory=dict)
+    choices: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -81,8 +84,11 @@ def load_job(path: Path, defaults: Defaults, name: str | None = None) -> LoadedJ
     request = dict(file.request)
     if name is not None:
         request[NAME_MEMBERS[operation]] = name
+    choices = automatic_choices(request) if operation == CREATE_TUNING_JOB else ()
     request = resolve_file_uris(operation, complete(operation, request, defaults), path.absolute().parent)
-    return LoadedJob(operation=operation, request=request, path=path, lines=file.lines, texts=file.texts)
+    return LoadedJob(
+        operation=operation, request=request, path=path, lines=file.lines, texts=file.texts, choices=choices
+    )
 
 
 def operation_of(request: Mapping[str, Any], path: Path) -> str:

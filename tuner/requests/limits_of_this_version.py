@@ -12,6 +12,7 @@ from typing import Any
 from contracts.channels import SourceType
 from tuner.errors import Violation, ViolationKind
 from tuner.requests.completion import CREATE_PROCESSING_JOB, CREATE_TRANSFORM_JOB, CREATE_TUNING_JOB
+from tuner.requests.definition_rules import definition_parts
 from tuner.requests.limits_of_other_jobs import of_processing_job, of_transform_job
 from tuner.requests.node import Node
 from tuner.requests.taken import CLOUD, LATER, Found, Taken, others, taken
@@ -29,7 +30,8 @@ _TUNING_JOB = (
     taken(
         "",
         "CreateHyperParameterTuningJobRequest",
-        "HyperParameterTuningJobName HyperParameterTuningJobConfig TrainingJobDefinition Tags",
+        """HyperParameterTuningJobName HyperParameterTuningJobConfig TrainingJobDefinition TrainingJobDefinitions
+        WarmStartConfig Autotune Tags""",
     ),
     taken(
         "HyperParameterTuningJobConfig",
@@ -38,19 +40,32 @@ _TUNING_JOB = (
         TrainingJobEarlyStoppingType TuningJobCompletionCriteria""",
     ),
     taken(
-        "HyperParameterTuningJobConfig ParameterRanges",
-        "ParameterRanges",
-        "ContinuousParameterRanges IntegerParameterRanges CategoricalParameterRanges",
+        "WarmStartConfig",
+        "HyperParameterTuningJobWarmStartConfig",
+        "ParentHyperParameterTuningJobs WarmStartType",
     ),
     taken(
         "HyperParameterTuningJobConfig ResourceLimits",
         "ResourceLimits",
         "MaxNumberOfTrainingJobs MaxParallelTrainingJobs MaxRuntimeInSeconds",
     ),
+)
+_RANGES = taken(
+    "",
+    "ParameterRanges",
+    "ContinuousParameterRanges IntegerParameterRanges CategoricalParameterRanges AutoParameters",
+)
+_DEFINITION = (
     taken(
-        "TrainingJobDefinition",
+        "",
         "HyperParameterTrainingJobDefinition",
-        f"{_OF_BOTH} DefinitionName StaticHyperParameters",
+        f"""{_OF_BOTH} DefinitionName TuningObjective HyperParameterRanges StaticHyperParameters
+        HyperParameterTuningResourceConfig""",
+    ),
+    taken(
+        "HyperParameterTuningResourceConfig",
+        "HyperParameterTuningResourceConfig",
+        "InstanceType InstanceCount VolumeSizeInGB VolumeKmsKeyId AllocationStrategy InstanceConfigs",
     ),
 )
 _JOB = (
@@ -84,11 +99,6 @@ _CHANNEL = (
 
 #: What to do instead, by member; the others are just not in this version.
 _WHY: Mapping[str, str] = {
-    "TrainingJobDefinitions": f"{LATER}: use one TrainingJobDefinition",
-    "TuningObjective": f"{LATER}: use HyperParameterTuningJobObjective",
-    "HyperParameterRanges": f"{LATER}: use ParameterRanges of HyperParameterTuningJobConfig",
-    "HyperParameterTuningResourceConfig": f"{LATER}: use ResourceConfig",
-    "AutoParameters": f"{LATER}: give each parameter a range",
     "AlgorithmName": f"{CLOUD}: name a TrainingImage",
     "TrainingImageConfig": f"{CLOUD}: log in to the registry with docker login",
     "InstancePreferences": f"{LATER}: name one InstanceType",
@@ -112,7 +122,13 @@ def check_supported(operation: str, request: Mapping[str, Any]) -> list[Violatio
     elif operation == CREATE_PROCESSING_JOB:
         found = list(of_processing_job(root))
     elif operation == CREATE_TUNING_JOB:
-        found = [*_others(root, *_TUNING_JOB), *_of_tuning(root), *_of_job(root.member("TrainingJobDefinition"))]
+        found = [*_others(root, *_TUNING_JOB)]
+        for part in definition_parts(root):
+            found += [
+                *_others(part.ranges, _RANGES),
+                *_others(part.definition, *_DEFINITION),
+                *_of_job(part.definition),
+            ]
     else:
         found = [*_others(root, _TRAINING_JOB), *_of_job(root)]
     return [Violation(path=path, message=text, kind=ViolationKind.NOT_SUPPORTED) for path, text in found]
@@ -120,16 +136,6 @@ def check_supported(operation: str, request: Mapping[str, Any]) -> list[Violatio
 
 def _others(node: Node, *structures: Taken) -> Found:
     return others(node, structures, _WHY)
-
-
-def _of_tuning(tuning: Node) -> Found:
-    config = tuning.member("HyperParameterTuningJobConfig")
-    convergence = config.member("TuningJobCompletionCriteria", "ConvergenceDetected")
-    if convergence.text("CompleteOnConvergence") == "Enabled":
-        yield (
-            convergence.at("CompleteOnConvergence"),
-            f"CompleteOnConvergence {LATER}: use BestObjectiveNotImproving",
-        )
 
 
 def _of_job(job: Node) -> Found:

@@ -56,8 +56,14 @@ def check_request(
 
     `texts` are the letters of unquoted YAML values, for hints.
     """
-    checker = _Checker(load_shapes(), texts or {})
-    return list(checker.check(request, f"{operation}Request", ()))
+    return check_shape(load_shapes(), f"{operation}Request", request, texts)
+
+
+def check_shape(
+    shapes: Mapping[str, Shape], name: str, value: object, texts: Mapping[RequestPath, str] | None = None
+) -> list[Violation]:
+    """All that speaks against `value` as the shape called `name` of a model that has those `shapes`."""
+    return list(_Checker(shapes, texts or {}).check(value, name, ()))
 
 
 def is_uri_shape(shape: Shape) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tuner.errors import TunerError
 from tuner.sdk.descriptions import describe_trial, describe_tuning_job
 from tuner.sdk.session import Session, default_session
+from tuner.store.parents import overall_best
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -59,8 +60,9 @@ class _Analytics(ABC):
 class HyperparameterTuningJobAnalytics(_Analytics):
     """The trials of a tuning job.
 
-    The columns of the data frame: the tuned hyperparameters (numbers where they are numbers), TrainingJobName,
-    TrainingJobStatus, FinalObjectiveValue, TrainingStartTime, TrainingEndTime, TrainingElapsedTimeSeconds.
+    The columns of the data frame: the tuned hyperparameters (numbers where they are numbers),
+    TrainingJobDefinitionName where there are several definitions, TrainingJobName, TrainingJobStatus,
+    FinalObjectiveValue, TrainingStartTime, TrainingEndTime, TrainingElapsedTimeSeconds.
     """
 
     def __init__(self, hyperparameter_tuning_job_name: str, sagemaker_session: Session | None = None) -> None:
@@ -69,7 +71,8 @@ class HyperparameterTuningJobAnalytics(_Analytics):
     def description(self) -> dict[str, Any]:
         """The tuning job as it stands, in the form of DescribeHyperParameterTuningJob."""
         store = self._session.store
-        return describe_tuning_job(store.tuning_job(self.name), store.trials(self.name))
+        job, trials = store.tuning_job(self.name), store.trials(self.name)
+        return describe_tuning_job(job, trials, overall_best(store, job, trials))
 
     def training_job_summaries(self) -> list[dict[str, Any]]:
         """The trials as they stand, by index, in the form of ListTrainingJobsForHyperParameterTuningJob."""
@@ -79,14 +82,24 @@ class HyperparameterTuningJobAnalytics(_Analytics):
 
     @property
     def tuning_ranges(self) -> dict[str, dict[str, Any]]:
-        """The ranges of the tuned hyperparameters by name, as the request has them."""
-        ranges = self._session.store.tuning_job(self.name).request["HyperParameterTuningJobConfig"]["ParameterRanges"]
-        return {entry["Name"]: entry for entries in ranges.values() for entry in entries}
+        """The ranges of the tuned hyperparameters by name, as the request has them.
+
+        Where the tuning job has several definitions: by definition, and within each by name.
+        """
+        request = self._session.store.tuning_job(self.name).request
+        if "TrainingJobDefinition" in request:
+            return _entries_of(request["HyperParameterTuningJobConfig"].get("ParameterRanges", {}))
+        return {
+            definition["DefinitionName"]: _entries_of(definition.get("HyperParameterRanges", {}))
+            for definition in request["TrainingJobDefinitions"]
+        }
 
     def _columns(self) -> list[str]:
-        tuned = [parameter.name for parameter in self._session.store.tuning_job(self.name).spec.ranges]
+        spec = self._session.store.tuning_job(self.name).spec
+        tuned = dict.fromkeys(parameter.name for definition in spec.definitions for parameter in definition.ranges)
         return [
             *tuned,
+            *(["TrainingJobDefinitionName"] if len(spec.definitions) > 1 else ()),
             "TrainingJobName",
             "TrainingJobStatus",
             "FinalObjectiveValue",
@@ -129,10 +142,15 @@ class TrainingJobAnalytics(_Analytics):
         return [{"timestamp": one.time - first, "metric_name": one.metric, "value": one.value} for one in observations]
 
 
+def _entries_of(ranges: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {entry["Name"]: entry for entries in ranges.values() for entry in entries}
+
+
 def _trial_row(summary: dict[str, Any]) -> dict[str, Any]:
     start, end = summary.get("TrainingStartTime"), summary.get("TrainingEndTime")
     return {
         **{name: _number_if_one(text) for name, text in summary["TunedHyperParameters"].items()},
+        "TrainingJobDefinitionName": summary.get("TrainingJobDefinitionName"),
         "TrainingJobName": summary["TrainingJobName"],
         "TrainingJobStatus": summary["TrainingJobStatus"],
         "FinalObjectiveValue": summary.get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value"),

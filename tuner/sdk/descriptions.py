@@ -4,9 +4,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from contracts.definitions import TrainingDefinition
 from contracts.hyperparameters import TUNING_OBJECTIVE_METRIC
 from contracts.jobs import JobStatus, ObjectiveStatus
-from tuner.store.records import StatusTransition, TrainingJobRecord, TuningJobRecord, best_training_job
+from tuner.search.completion import trials_not_improving
+from tuner.store.parents import OverallBest
+from tuner.store.records import (
+    StatusTransition,
+    TrainingJobRecord,
+    TuningJobRecord,
+    best_training_job,
+    values_as_they_came,
+)
 
 _ARN = "arn:aws:sagemaker:local:000000000000"
 
@@ -35,6 +44,8 @@ def describe_training_job(job: TrainingJobRecord, transitions: Sequence[StatusTr
         ],
         **_training_times(job),
     }
+    if job.training_start_time is not None and job.training_end_time is not None:
+        description["TrainingTimeInSeconds"] = round(job.training_end_time - job.training_start_time)
     if job.is_finished:
         description["ModelArtifacts"] = {"S3ModelArtifacts": model_uri(job)}
     if job.failure_reason:
@@ -44,21 +55,26 @@ def describe_training_job(job: TrainingJobRecord, transitions: Sequence[StatusTr
     return description
 
 
-def describe_tuning_job(job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> dict[str, Any]:
-    """A tuning job in the form of DescribeHyperParameterTuningJob; BestTrainingJob is there once there is one."""
-    metric = job.spec.objective.metric_name
-    definition = dict(job.request["TrainingJobDefinition"])
-    static = {**definition.get("StaticHyperParameters", {}), TUNING_OBJECTIVE_METRIC: metric}
+def describe_tuning_job(
+    job: TuningJobRecord, trials: Sequence[TrainingJobRecord], overall: OverallBest | None
+) -> dict[str, Any]:
+    """A tuning job in the form of DescribeHyperParameterTuningJob.
+
+    BestTrainingJob is there once there is one, and OverallBestTrainingJob where there is an `overall` best.
+    """
+    described = [_describe_definition(definition) for definition in job.spec.definitions]
+    is_single = "TrainingJobDefinition" in job.request
     description: dict[str, Any] = {
         **job.request,
-        "TrainingJobDefinition": {**definition, "StaticHyperParameters": static},
+        **({"TrainingJobDefinition": described[0]} if is_single else {"TrainingJobDefinitions": described}),
         "HyperParameterTuningJobArn": _tuning_job_arn(job.name),
         "HyperParameterTuningJobStatus": str(job.status),
         "CreationTime": _time(job.creation_time),
         "TrainingJobStatusCounters": _status_counters(trials),
         "ObjectiveStatusCounters": {
-            str(status): sum(trial.objective_status(metric) is status for trial in trials) for status in ObjectiveStatus
+            str(status): sum(job.objective_status_of(trial) is status for trial in trials) for status in ObjectiveStatus
         },
+        "TuningJobCompletionDetails": _completion_details(job, trials),
     }
     if job.end_time is not None:
         description["HyperParameterTuningEndTime"] = _time(job.end_time)
@@ -67,13 +83,16 @@ def describe_tuning_job(job: TuningJobRecord, trials: Sequence[TrainingJobRecord
     best = best_training_job(job, trials)
     if best is not None:
         description["BestTrainingJob"] = describe_trial(job, best)
+    if overall is not None:
+        summary = {**describe_trial(overall.job, overall.trial), "TuningJobName": overall.job.name}
+        description["OverallBestTrainingJob"] = summary
     return description
 
 
 def describe_trial(job: TuningJobRecord, trial: TrainingJobRecord) -> dict[str, Any]:
     """A trial in the form of HyperParameterTrainingJobSummary. A failed one has no final objective."""
-    metric = job.spec.objective.metric_name
-    objective_status, value = trial.objective_status(metric), trial.final_value(metric)
+    objective = job.definition_of(trial).objective
+    objective_status, value = job.objective_status_of(trial), job.value_of(trial)
     summary: dict[str, Any] = {
         "TrainingJobName": trial.name,
         "TrainingJobArn": f"{_ARN}:training-job/{trial.name.lower()}",
@@ -85,13 +104,21 @@ def describe_trial(job: TuningJobRecord, trial: TrainingJobRecord) -> dict[str, 
     }
     if value is not None and objective_status is not ObjectiveStatus.FAILED:
         summary["FinalHyperParameterTuningJobObjectiveMetric"] = {
-            "Type": str(job.spec.objective.type),
-            "MetricName": metric,
+            "Type": str(objective.type),
+            "MetricName": objective.metric_name,
             "Value": value,
         }
+    if trial.definition_name is not None:
+        summary["TrainingJobDefinitionName"] = trial.definition_name
     if trial.failure_reason:
         summary["FailureReason"] = trial.failure_reason
     return summary
+
+
+def _describe_definition(definition: TrainingDefinition) -> dict[str, Any]:
+    """A definition as the service describes it: with the hyperparameter that names its objective."""
+    static = {**definition.static, TUNING_OBJECTIVE_METRIC: definition.objective.metric_name}
+    return {**definition.members, "StaticHyperParameters": static}
 
 
 def model_uri(job: TrainingJobRecord) -> str:
@@ -105,8 +132,6 @@ def _training_times(job: TrainingJobRecord) -> dict[str, Any]:
         times["TrainingStartTime"] = _time(job.training_start_time)
     if job.training_end_time is not None:
         times["TrainingEndTime"] = _time(job.training_end_time)
-    if job.training_start_time is not None and job.training_end_time is not None:
-        times["TrainingTimeInSeconds"] = round(job.training_end_time - job.training_start_time)
     return times
 
 
@@ -119,6 +144,16 @@ def _status_counters(trials: Sequence[TrainingJobRecord]) -> dict[str, int]:
         "NonRetryableError": statuses.count(JobStatus.FAILED),
         "Stopped": statuses.count(JobStatus.STOPPED),
     }
+
+
+def _completion_details(job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> dict[str, Any]:
+    values = values_as_they_came(job, trials)
+    details: dict[str, Any] = {
+        "NumberOfTrainingJobsObjectiveNotImproving": trials_not_improving(values, job.spec.definitions[0].objective)
+    }
+    if job.convergence_detected_time is not None:
+        details["ConvergenceDetectedTime"] = _time(job.convergence_detected_time)
+    return details
 
 
 def _tuning_job_arn(name: str) -> str:

@@ -17,14 +17,20 @@ from tuner.engine.gpus import discover_gpus
 from tuner.engine.protocol import Engine
 from tuner.errors import ResourceNotFound, TunerError
 from tuner.profile import HostProfile, load_profile
+from tuner.requests.autotune import automatic_choices
 from tuner.requests.channels import check_channels
-from tuner.requests.completion import Defaults, complete, resolve_file_uris
+from tuner.requests.completion import CREATE_TUNING_JOB, Defaults, complete, resolve_file_uris
 from tuner.requests.front_door import raise_violations, validate
+from tuner.requests.search_file import LoadedSearch, load_search
 from tuner.store.records import TrainingJobRecord, TuningJobRecord
 from tuner.store.sqlite_store import Store
 from tuner.submission import Say, find_tuning_job, submit_training_job, submit_tuning_job
+from tuner.suggestions import check_search
 from tuner.work.interruptions import POLL_SECONDS, Interruptions
 from tuner.work.worker import Worker
+
+#: What a search file says, or where one is.
+Search = Mapping[str, Any] | str | os.PathLike[str]
 
 
 def default_requests(profile: HostProfile) -> Defaults:
@@ -94,14 +100,24 @@ class Session:
 
         Raises ValidationError or NotSupported with all that is wrong, its data included, before anything starts.
         """
+        for choice in automatic_choices(request) if operation == CREATE_TUNING_JOB else ():
+            self.say(f"Autotune: {choice}")
         completed = complete(operation, request, default_requests(self.profile))
         resolved = resolve_file_uris(operation, completed, Path.cwd())
         raise_violations(validate(operation, resolved))
         raise_violations(check_channels(operation, resolved))
         return resolved
 
-    def submit_tuning_job(self, request: Mapping[str, Any]) -> TuningJobRecord:
-        """Record the tuning job of a prepared request, or find it in progress; see `tuner.submission`."""
+    def submit_tuning_job(self, request: Mapping[str, Any], search: Search | None = None) -> TuningJobRecord:
+        """Record the tuning job of a prepared request, or find it in progress; see `tuner.submission`.
+
+        `search` is what a search file says, or where one is. Raises ValidationError and NotSupported with all that is
+        wrong with it, JobFileError where it cannot be read.
+        """
+        found = None
+        if search is not None:
+            found = LoadedSearch(extension=dict(search)) if isinstance(search, Mapping) else load_search(Path(search))
+            check_search(found, request)
         return submit_tuning_job(
             request,
             store=self.store,
@@ -110,6 +126,7 @@ class Session:
             gpus=self.gpus,
             now=self.clock(),
             say=self.say,
+            extension=None if found is None else found.extension,
         )
 
     def submit_training_job(self, request: Mapping[str, Any]) -> TrainingJobRecord:

@@ -5,20 +5,25 @@ Ament, Daulton, Eriksson, Balandat and Bakshy, NeurIPS 2023, arXiv 2310.20708. V
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import erfcx, logsumexp, ndtr
+from scipy.special import erfcx, log_ndtr, logsumexp, ndtr
 
-from tuner.search.embedding import FloatArray
-from tuner.search.gaussian_process import GaussianProcess
+from tuner.search.gaussian_process import Processes
+from tuner.search.warping import FloatArray
 
 _LOG_ROOT_2PI = 0.5 * math.log(2 * math.pi)
 _LOG_ROOT_HALF_PI = 0.5 * math.log(math.pi / 2)
 #: Below this, log h(z) is its expansion: 1 - sqrt(pi/2) |z| erfcx(|z|/sqrt2) has no digits left.
 _FAR = -1e6
+#: In standard deviations of the values: from so far behind, every place is an improvement.
+_MUCH_WORSE = 3.0
+#: Steps of a climb; the last ones of a longer climb gain nothing that another trial would notice.
+_MOST_STEPS = 40
 
 
 def log_h(z: FloatArray) -> FloatArray:
@@ -37,58 +42,88 @@ def log_h(z: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExpectedImprovement:
-    """The expected improvement over each process's own incumbent, averaged over processes that are equally likely."""
+    """The expected improvement over each process's own incumbent, averaged over processes that are equally likely.
 
-    processes: Sequence[GaussianProcess]
-    incumbents: Sequence[float]
+    `incumbents` (s,) are the values that the processes hold for the best so far.
+    """
+
+    processes: Processes
+    incumbents: FloatArray
+
+    @classmethod
+    def over_the_best(cls, processes: Processes) -> "ExpectedImprovement":
+        """Over the best of this job's observations, as each process sees it without the noise.
+
+        Where this job has none yet, over a place that is worse than any that its parents have been at: then what counts
+        is what they make one expect, not how little is known.
+        """
+        seen = processes.observations
+        mine = seen.tasks == 0
+        means, _ = processes.predict(seen.X[mine] if mine.any() else seen.X)
+        return cls(processes=processes, incumbents=means.min(1) if mine.any() else means.max(1) + _MUCH_WORSE)
 
     def __call__(self, x: FloatArray) -> FloatArray:
         """The logarithm at `x`: (m, d) -> (m,)."""
-        logarithms = []
-        for process, incumbent in zip(self.processes, self.incumbents, strict=True):
-            mean, variance = process.predict(x)
-            deviation = np.sqrt(variance)
-            logarithms.append(log_h((incumbent - mean) / deviation) + np.log(deviation))
+        mean, variance = self.processes.predict(x)
+        deviation = np.sqrt(variance)
+        logarithms = log_h((self.incumbents[:, None] - mean) / deviation) + np.log(deviation)
         averaged: FloatArray = logsumexp(logarithms, axis=0) - math.log(len(logarithms))
         return averaged
 
-    def with_gradient(self, x: FloatArray) -> tuple[float, FloatArray]:
-        """The logarithm at one point, and its gradient: (d,) -> scalar, (d,)."""
-        values, gradients = [], []
-        for process, incumbent in zip(self.processes, self.incumbents, strict=True):
-            mean, variance, mean_slope, variance_slope = process.predict_with_gradient(x)
-            deviation = math.sqrt(variance)
-            deviation_slope = variance_slope / (2 * deviation)
-            z = (incumbent - mean) / deviation
-            log_improvement = float(log_h(np.array([z]))[0])
-            # d log h / dz = Phi(z) / h(z); computed as a difference of logarithms it survives far from the incumbent.
-            steepness = math.exp(_log_ndtr(z) - log_improvement)
-            z_slope = -(mean_slope + z * deviation_slope) / deviation
-            values.append(log_improvement + math.log(deviation))
-            gradients.append(steepness * z_slope + deviation_slope / deviation)
-        weights = np.exp(np.array(values) - logsumexp(values))
-        return float(logsumexp(values)) - math.log(len(values)), weights @ np.array(gradients)
+    def with_gradient(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The logarithm at points, and its gradients: (m, d) -> (m,), (m, d)."""
+        mean, variance, mean_slope, variance_slope = self.processes.predict_with_gradient(x)
+        deviation = np.sqrt(variance)
+        deviation_slope = variance_slope / (2 * deviation[..., None])
+        z = (self.incumbents[:, None] - mean) / deviation
+        log_improvement = log_h(z)
+        # d log h / dz = Phi(z) / h(z); computed as a difference of logarithms it survives far from the incumbent, until
+        # rounding is all that the difference has. There it is -z.
+        far = z < _FAR
+        steepness = np.where(far, -z, np.exp(np.where(far, 0.0, log_ndtr(z) - log_improvement)))
+        z_slope = -(mean_slope + z[..., None] * deviation_slope) / deviation[..., None]
+        logarithms = log_improvement + np.log(deviation)
+        gradients = steepness[..., None] * z_slope + deviation_slope / deviation[..., None]
+        total = logsumexp(logarithms, axis=0)
+        weights = np.exp(logarithms - total)
+        return total - math.log(len(logarithms)), np.einsum("sm,smd->md", weights, gradients)
 
 
-def climb(improvement: ExpectedImprovement, start: FloatArray, is_free: FloatArray) -> FloatArray:
-    """The top of the hill that `start` (d,) is on, moving only coordinates where `is_free`, within the unit cube."""
-    free = is_free.astype(bool)
-    if not free.any():
-        return start
+class Acquisition(Protocol):
+    """What is greatest where the next trial should be."""
+
+    def __call__(self, x: FloatArray) -> FloatArray:
+        """By embedded point: (m, d) -> (m,)."""
+        ...
+
+    def with_gradient(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The same, and the gradients: (m, d) -> (m,), (m, d)."""
+        ...
+
+
+def climb(acquisition: Acquisition, starts: FloatArray, is_free: NDArray[np.bool_]) -> FloatArray:
+    """The tops of the hills that `starts` (m, d) are on, moving only coordinates where `is_free`, in the unit cube.
+
+    All climb at once, as one climber in the product of their spaces.
+    """
+    shape = (len(starts), int(is_free.sum()))
+    if not shape[1]:
+        return starts
 
     def cost(moved: FloatArray) -> tuple[float, FloatArray]:
-        x = start.copy()
-        x[free] = moved
-        value, gradient = improvement.with_gradient(x)
-        return -value, -gradient[free]
+        x = starts.copy()
+        x[:, is_free] = moved.reshape(shape)
+        values, gradients = acquisition.with_gradient(x)
+        return -float(values.sum()), -gradients[:, is_free].ravel()
 
     result = minimize(
-        cost, start[free], jac=True, method="L-BFGS-B", bounds=[(0.0, 1.0)] * int(free.sum()), options={"maxiter": 40}
+        cost,
+        starts[:, is_free].ravel(),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0.0, 1.0)] * (shape[0] * shape[1]),
+        options={"maxiter": _MOST_STEPS},
     )
-    top = start.copy()
-    top[free] = np.clip(result.x, 0.0, 1.0)
-    return top
-
-
-def _log_ndtr(z: float) -> float:
-    return -0.5 * z**2 + math.log(0.5 * float(erfcx(-z / math.sqrt(2)))) if z < 0 else math.log(float(ndtr(z)))
+    tops = starts.copy()
+    tops[:, is_free] = np.clip(result.x.reshape(shape), 0.0, 1.0)
+    return tops

@@ -6,7 +6,7 @@ from contracts.metrics import Objective
 from contracts.tuning import CompletionCriteria
 
 #: A gain of less than this share of the best value is none. Source: BestObjectiveNotImproving.
-_LEAST_GAIN = 0.01
+LEAST_GAIN = 0.01
 
 
 def is_complete(criteria: CompletionCriteria, values: Sequence[float | None], objective: Objective) -> str | None:
@@ -23,6 +23,11 @@ def is_complete(criteria: CompletionCriteria, values: Sequence[float | None], ob
     if most is not None and max(_not_improving(values, objective), default=0) >= most:
         return f"{most} trials in a row have not improved the best value by 1 %"
     return None
+
+
+def trials_not_improving(values: Sequence[float | None], objective: Objective) -> int:
+    """How many trials in a row, up to the last of `values`, have not beaten the best before them by 1 %."""
+    return next(reversed(_not_improving(values, objective)), 0)
 
 
 def _not_improving(values: Sequence[float | None], objective: Objective) -> list[int]:
@@ -43,5 +48,5 @@ def _not_improving(values: Sequence[float | None], objective: Objective) -> list
 
 def _enough(best: float, objective: Objective) -> float:
     """What a value has to beat to count as better than `best`."""
-    gain = _LEAST_GAIN * abs(best)
+    gain = LEAST_GAIN * abs(best)
     return best + gain if objective.is_better(1.0, than=0.0) else best - gain

@@ -12,19 +12,31 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from contracts.ranges import CategoricalParameterRange, ContinuousParameterRange
+from contracts.naming import MAGNITUDES, NEAR_ONE, words_of
+from contracts.ranges import CategoricalParameterRange, ContinuousParameterRange, ParameterRange, ScalingType
+from tuner.search.gaussian_process import Coordinates
 from tuner.search.space import SearchSpace
-
-FloatArray = NDArray[np.float64]
+from tuner.search.warping import FloatArray, unwarped
 
 _APART = 1 / math.sqrt(2)
+#: How far log a and log b of a range's warping may be from what is expected: of a scale that somebody chose, and of one
+#: that nobody did.
+_CHOSEN, _NOT_CHOSEN = 0.2, 0.3
+#: (expected, how far from it) where a linear range acts by its order of magnitude as its name says, or as its bounds
+#: make one think: log a; and where it acts by its distance from 1: log b. Chosen on the tuning problems of
+#: benchmarks/search.
+_MAGNITUDE, _POSITIVE, _TOWARDS_ONE = (-0.9, 1.0), (-0.4, 0.7), (-0.5, 0.8)
+#: A range from `low` to so many times of it is wide: in general, and where its name says what it is.
+_WIDE, _WIDE_MAGNITUDES = 100.0, 20.0
+#: From here on the distance from 1 is what counts.
+_NEARLY_ONE = 0.9
 
 
 class Embedding:
     """Between points of the unit cube of a space, ``(m, ranges)``, and embedded points, ``(m, coordinates)``.
 
-    `groups` tells for each coordinate which range it belongs to; `is_continuous`, by coordinate, whether it can be
-    moved by any small amount.
+    `coordinates` tells what each coordinate is, and `numbers` which ranges are of numbers. `is_continuous`, by
+    coordinate, and `is_continuous_range`, by range, tell what can be moved by any small amount.
     """
 
     def __init__(self, space: SearchSpace) -> None:
@@ -33,50 +45,87 @@ class Embedding:
             len(one.values) if isinstance(one, CategoricalParameterRange) and len(one.values) > 1 else 1
             for one in space.ranges
         ]
-        self.groups = np.repeat(np.arange(len(widths)), widths)
-        self.is_continuous = np.repeat(
-            [isinstance(one, ContinuousParameterRange) and one.min_value < one.max_value for one in space.ranges],
-            widths,
-        )
         self._starts = np.concatenate(([0], np.cumsum(widths)[:-1])).astype(int)
-
-    @property
-    def dimensions(self) -> int:
-        """How many ranges there are: what makes a space large is their number, not that of the coordinates."""
-        return len(self.space.ranges)
+        self.numbers = np.array([column for column, one in enumerate(space.ranges) if _is_number(one)], dtype=int)
+        moves = [isinstance(one, ContinuousParameterRange) and one.size is None for one in space.ranges]
+        self.is_continuous_range: NDArray[np.bool_] = np.array(moves)
+        self.is_continuous: NDArray[np.bool_] = np.repeat(moves, widths)
+        beliefs = np.array([_warping_prior(space.ranges[column]) for column in self.numbers]).reshape(-1, 4)
+        self.coordinates = Coordinates(
+            groups=np.repeat(np.arange(len(widths)), widths),
+            is_number=np.repeat([_is_number(one) for one in space.ranges], widths),
+            shapes=beliefs[:, :2],
+            spreads=beliefs[:, 2:],
+        )
 
     def embed(self, points: FloatArray) -> FloatArray:
         """The embedded points of `points`: (m, ranges) -> (m, coordinates), each where its configuration is."""
-        embedded = np.zeros((len(points), len(self.groups)))
+        embedded = np.zeros((len(points), len(self.coordinates.groups)))
+        snapped = self.space.snap(points)
+        embedded[:, self._starts[self.numbers]] = snapped[:, self.numbers]
         for column, parameter in enumerate(self.space.ranges):
-            start = self._starts[column]
-            values = points[:, column]
-            if isinstance(parameter, CategoricalParameterRange):
-                if len(parameter.values) > 1:
-                    places = np.minimum((values * len(parameter.values)).astype(int), len(parameter.values) - 1)
-                    embedded[np.arange(len(points)), start + places] = _APART
-            elif parameter.size is None:
-                embedded[:, start] = values
-            elif parameter.size > 1:
-                embedded[:, start] = _snapped(self.space, column, values)
+            if isinstance(parameter, CategoricalParameterRange) and len(parameter.values) > 1:
+                places = np.minimum((snapped[:, column] * len(parameter.values)).astype(int), len(parameter.values) - 1)
+                embedded[np.arange(len(points)), self._starts[column] + places] = _APART
         return embedded
 
     def embed_configurations(self, configurations: Sequence[Mapping[str, str]]) -> FloatArray:
         """The embedded points of configurations: -> (m, coordinates)."""
-        points = np.array([self.space.encode(one) for one in configurations]).reshape(-1, self.dimensions)
-        return self.embed(points)
+        return self.embed(self.encode(configurations))
 
-    @property
-    def is_continuous_range(self) -> NDArray[np.bool_]:
-        """By range: whether it can be moved by any small amount."""
-        return np.array([bool(self.is_continuous[start]) for start in self._starts], dtype=bool)
+    def encode(self, configurations: Sequence[Mapping[str, str]]) -> FloatArray:
+        """The points of the unit cube of configurations: -> (m, ranges)."""
+        return np.array([self.space.encode(one) for one in configurations]).reshape(-1, len(self.space.ranges))
+
+    def points(self, embedded: FloatArray) -> FloatArray:
+        """The points of the unit cube of embedded points: (m, coordinates) -> (m, ranges)."""
+        points = np.full((len(embedded), len(self.space.ranges)), 0.5)
+        points[:, self.numbers] = embedded[:, self._starts[self.numbers]]
+        for column, parameter in enumerate(self.space.ranges):
+            if isinstance(parameter, CategoricalParameterRange) and len(parameter.values) > 1:
+                start, count = self._starts[column], len(parameter.values)
+                points[:, column] = (embedded[:, start : start + count].argmax(1) + 0.5) / count
+        return points
+
+    def evened(self, points: FloatArray) -> FloatArray:
+        """Points of the unit cube as they lie on the scales that are expected: (m, ranges) -> (m, ranges)."""
+        evened = points.copy()
+        if len(self.numbers):
+            a, b = np.exp(self.coordinates.shapes.T)
+            evened[:, self.numbers] = 1 - (1 - points[:, self.numbers] ** a) ** b
+        return evened
+
+    def unevened(self, places: FloatArray) -> FloatArray:
+        """The inverse of `evened`."""
+        points = places.copy()
+        if len(self.numbers):
+            a, b = np.exp(self.coordinates.shapes.T)
+            points[:, self.numbers] = unwarped(places[:, self.numbers], a, b)
+        return points
 
 
-def _snapped(space: SearchSpace, column: int, values: FloatArray) -> FloatArray:
-    """Where the integers lie that `values` decode to."""
-    center = np.full(len(space.ranges), 0.5)
-    snapped = []
-    for value in values:
-        center[column] = value
-        snapped.append(space.encode(space.decode(center))[column])
-    return np.array(snapped)
+def _is_number(parameter: ParameterRange) -> bool:
+    return not isinstance(parameter, CategoricalParameterRange) and parameter.size != 1
+
+
+def _warping_prior(parameter: ParameterRange) -> tuple[float, float, float, float]:
+    """What is expected of log a and log b of a range's warping, and how far they may be from it.
+
+    Where somebody chose a logarithmic scale it stays nearly as it is. Of a linear one nobody knows whether it was
+    thought about: what by its name acts by its order of magnitude, or by its distance from 1, is expected to be bent
+    that way, and a little so what is positive and spans two orders of magnitude.
+    """
+    assert not isinstance(parameter, CategoricalParameterRange)
+    if parameter.scaling_type not in {ScalingType.LINEAR, ScalingType.AUTO}:
+        return 0.0, 0.0, _CHOSEN, _CHOSEN
+    low, high, words = float(parameter.min_value), float(parameter.max_value), words_of(parameter.name)
+    span = high / low if low > 0 else 0.0
+    if words & MAGNITUDES and (span > _WIDE_MAGNITUDES or (low == 0 and high > 0)):
+        (a, spread), (b, other) = _MAGNITUDE, (0.0, _NOT_CHOSEN)
+    elif words & NEAR_ONE and _NEARLY_ONE <= high <= 1:
+        (a, spread), (b, other) = (0.0, _NOT_CHOSEN), _TOWARDS_ONE
+    elif span >= _WIDE:
+        (a, spread), (b, other) = _POSITIVE, (0.0, _NOT_CHOSEN)
+    else:
+        a, b, spread, other = 0.0, 0.0, _NOT_CHOSEN, _NOT_CHOSEN
+    return a, b, spread, other

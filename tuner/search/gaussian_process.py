@@ -1,227 +1,390 @@
 """Gaussian-process regression with the prior knowledge that few data need. Pure.
 
 Notation
-    X (n, d)  the embedded points of the observations          y (n,)  their values, standardised
-    K (n, n)  the kernel matrix                                 L       lower Cholesky factor of K + noise I
-    theta     the logarithms of the hyperparameters: a lengthscale a range, the amplitude, the noise
+    X (n, d)  the embedded points of the observations           y (n,)   their values, standardised
+    Z (n, d)  the points after warping, see `warping`           F (n, f) their main effects, see `_main_effects`
+    K (n, n)  the kernel matrix                                 L        lower Cholesky factor of K + noise I
+    theta     the hyperparameters, on scales on which their prior is normal; `Model` says which stands where
 
-The kernel is Matern 5/2 with a lengthscale a range. theta has a normal prior, so the hyperparameters are log-normal:
-the lengthscales' grows with the square root of the number of ranges, so that a space of many ranges is not believed to
-be rougher (Hvarfner, Hellsten and Nardi, ICML 2024, arXiv 2402.02229).
+The kernel is a sum: Matern 5/2 with a lengthscale a range, and main effects, which are what each range does by itself:
+a slope and a bend for numbers, a level for each text. With few observations main effects are most of what can be
+learned. The lengthscales' prior grows with the square root of the number of ranges, so that a space of many ranges is
+not believed to be rougher (Hvarfner, Hellsten and Nardi, ICML 2024, arXiv 2402.02229). All priors were chosen on the
+tuning problems of benchmarks/search, never on those that it reports.
 
-With few observations one best theta says too much. Predictions are averaged over draws from its posterior, by
-elliptical slice sampling, which needs no tuning where the prior is normal (Murray, Adams and MacKay, AISTATS 2010,
-arXiv 1001.0175).
+Observations of earlier jobs share the kernel, and are correlated with this job's by a factor that is a hyperparameter
+too: the intrinsic coregionalisation of Goovaerts, "Geostatistics for Natural Resources Evaluation" (1997), of rank one.
+What the level of this job's values is, theirs do not tell.
+
+`inference` finds theta.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_solve, cholesky, solve_triangular
-from scipy.optimize import minimize
+from scipy.linalg.lapack import dpotrf, dpotri, dtrtri, dtrtrs
 
-from tuner.search.embedding import FloatArray
+from tuner.search.warping import FloatArray, Warping
 
 _ROOT5 = math.sqrt(5)
 #: Added to the diagonal whatever the noise: rounding must not make a kernel matrix of near points indefinite.
 _JITTER = 1e-8
-#: The cost of hyperparameters under which nothing can be computed.
-_IMPOSSIBLE = 1e10
-#: An angle; a slice that has shrunk so far is where the chain stands already.
-_SMALLEST_BRACKET = 1e-6
+#: Legendre's polynomials x and x^2 - 1/12 of x in [-1/2, 1/2], times these, have a variance of 1/2 each.
+_SLOPE, _BEND = math.sqrt(6), math.sqrt(90)
+#: A variance is not less than this: rounding must not make it negative.
+_LEAST_VARIANCE = 1e-12
+
+#: Priors, (mean, deviation), of: a log lengthscale beside what the number of ranges adds, the log amplitude, the log
+#: size of the main effects, the log noise (values are standardised), and Fisher's z of the correlation with a parent.
+_LENGTHSCALE, _AMPLITUDE, _MAIN, _NOISE = (math.sqrt(2) - 1.9, 1.2), (-0.7, 0.7), (-1.0, 1.0), (-5.5, 2.0)
+_CORRELATION = (1.0, 0.7)
+#: The variance of the level of this job's values, where there are parents.
+_LEVEL = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Prior:
-    """The normal prior of theta: mean and standard deviation, both (ranges + 2,)."""
+class Coordinates:
+    """What the coordinates of embedded points are.
 
-    mean: FloatArray
-    deviation: FloatArray
+    `groups` (d,) is the range of each; `is_number` (d,) whether it is a number's place in its range, otherwise it is
+    one of a text's. `shapes` (w, 2) and `spreads` (w, 2) are the prior means and deviations of log a and log b of the
+    warping of each number, in their order.
+    """
 
-    @classmethod
-    def for_dimensions(cls, dimensions: int) -> "Prior":
-        """What is believed of a tuning problem over so many ranges before anything was measured.
-
-        Lengthscales: as in Hvarfner et al. 2024, somewhat shorter and less spread, because ranges are chosen to matter.
-        Amplitude: near 1, as values are standardised. Noise: a standard deviation of 2 % of the values' own, within a
-        factor of 7 either way.
-        """
-        lengthscale = math.sqrt(2) + math.log(dimensions) / 2 - 1.2
-        return cls(
-            mean=np.array([*[lengthscale] * dimensions, 0.0, -8.0]),
-            deviation=np.array([*[1.2] * dimensions, 0.5, 2.0]),
-        )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class GaussianProcess:
-    """A process conditioned on observations under one theta: what predictions are made from."""
-
-    theta: FloatArray
-    observations: "Observations"
-    L: FloatArray
-    alpha: FloatArray
-
-    def predict(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Mean and variance of the noiseless function at `x`: (m, d) -> (m,), (m,).
-
-        mean = k(x, X) C^-1 y, variance = k(x, x) - k(x, X) C^-1 k(X, x), with C = K + noise I = L L^T. Solved through
-        L: forming C^-1 loses the digits that near points need.
-        """
-        k = self.covariance(x, self.observations.X)
-        half = solve_triangular(self.L, k.T, lower=True, check_finite=False)
-        return k @ self.alpha, np.maximum(math.exp(self.theta[-2]) - np.einsum("nm,nm->m", half, half), 1e-12)
-
-    def predict_with_gradient(self, x: FloatArray) -> tuple[float, float, FloatArray, FloatArray]:
-        """Mean and variance at one point, and their gradients: (d,) -> scalar, scalar, (d,), (d,)."""
-        scaled = (x - self.observations.X) / self._lengthscales  # (n, d)
-        distance = np.sqrt(np.einsum("nd,nd->n", scaled, scaled))
-        amplitude, falloff = math.exp(self.theta[-2]), np.exp(-_ROOT5 * distance)
-        k = amplitude * (1 + _ROOT5 * distance + 5 / 3 * distance**2) * falloff
-        # dk/dx = -5/3 amplitude (1 + sqrt5 r) exp(-sqrt5 r) (x - X) / lengthscale^2: no division by r at r = 0.
-        slope = (-5 / 3 * amplitude * (1 + _ROOT5 * distance) * falloff)[:, None] * scaled / self._lengthscales
-        solved = cho_solve((self.L, True), k, check_finite=False)
-        variance = max(amplitude - float(k @ solved), 1e-12)
-        return float(k @ self.alpha), variance, slope.T @ self.alpha, -2 * slope.T @ solved
-
-    def covariance(self, a: FloatArray, b: FloatArray) -> FloatArray:
-        """The kernel between two sets of points: (m, d), (n, d) -> (m, n)."""
-        return _matern(_distances(a / self._lengthscales, b / self._lengthscales), math.exp(self.theta[-2]))
-
-    def with_fantasies(self, x: FloatArray, generator: np.random.Generator) -> "GaussianProcess":
-        """The process as if the trials at `x` (p, d) had ended, with values drawn from what is known of them."""
-        if not len(x):
-            return self
-        k = self.covariance(x, self.observations.X)
-        half = solve_triangular(self.L, k.T, lower=True, check_finite=False)
-        joint = self.covariance(x, x) - half.T @ half
-        noise = math.exp(self.theta[-1]) + _JITTER
-        factor = cholesky(joint + noise * np.eye(len(x)), lower=True, check_finite=False)
-        drawn = k @ self.alpha + factor @ generator.standard_normal(len(x))
-        return self.observations.joined_by(x, drawn).condition(self.theta)
+    groups: NDArray[np.int_]
+    is_number: NDArray[np.bool_]
+    shapes: FloatArray
+    spreads: FloatArray
 
     @property
-    def _lengthscales(self) -> FloatArray:
-        scales: FloatArray = np.exp(self.theta[:-2])[self.observations.groups]
+    def ranges(self) -> int:
+        """How many ranges there are: what makes a space large is their number, not that of the coordinates."""
+        return int(self.groups.max()) + 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """The prior of theta for points of `coordinates`, and of observations of `parents` earlier jobs besides.
+
+    theta is, in this order: log lengthscale of each range; log a, then log b, of each number's warping; Fisher's z of
+    the correlation with each parent; log amplitude, log size of the main effects, log noise.
+    """
+
+    coordinates: Coordinates
+    parents: int = 0
+    mean: FloatArray = field(init=False)
+    deviation: FloatArray = field(init=False)
+
+    def __post_init__(self) -> None:
+        ranges, shapes, spreads = self.coordinates.ranges, self.coordinates.shapes, self.coordinates.spreads
+        last = [*[_CORRELATION] * self.parents, _AMPLITUDE, _MAIN, _NOISE]
+        means, deviations = zip(*last, strict=True)
+        lengthscale = _LENGTHSCALE[0] + math.log(ranges) / 2
+        object.__setattr__(self, "mean", np.concatenate([[lengthscale] * ranges, *shapes.T, means]))
+        object.__setattr__(self, "deviation", np.concatenate([[_LENGTHSCALE[1]] * ranges, *spreads.T, deviations]))
+
+    @cached_property
+    def columns(self) -> NDArray[np.int_]:
+        """The coordinates that are numbers."""
+        return np.flatnonzero(self.coordinates.is_number)
+
+    def warping(self, theta: FloatArray) -> Warping:
+        """(..., t) -> one warping, or a stack of them."""
+        start, count = self.coordinates.ranges, len(self.columns)
+        shapes = np.exp(theta[..., start : start + 2 * count])
+        return Warping(columns=self.columns, a=shapes[..., :count], b=shapes[..., count:])
+
+    def lengthscales(self, theta: FloatArray) -> FloatArray:
+        """By coordinate: (..., t) -> (..., d)."""
+        scales: FloatArray = np.exp(theta[..., : self.coordinates.ranges])[..., self.coordinates.groups]
         return scales
+
+    def correlations(self, theta: FloatArray) -> FloatArray:
+        """Of this job and each parent with this job: (..., t) -> (..., 1 + parents)."""
+        z = theta[..., theta.shape[-1] - 3 - self.parents : theta.shape[-1] - 3]
+        return np.concatenate([np.ones((*theta.shape[:-1], 1)), np.tanh(z)], axis=-1)
+
+    def main_effects(self, Z: FloatArray) -> FloatArray:
+        """The functions whose weighted sum is what each range does by itself: (..., n, d) -> (..., n, f).
+
+        Legendre's first two polynomials of each number, and an indicator of each text; scaled so that each range has
+        a variance near 1 / ranges over the cube.
+        """
+        numbers = Z[..., self.columns] - 0.5
+        texts = Z[..., ~self.coordinates.is_number]
+        parts = [numbers * _SLOPE, (numbers**2 - 1 / 12) * _BEND, texts * math.sqrt(2)]
+        effects: FloatArray = np.concatenate(parts, axis=-1) / math.sqrt(self.coordinates.ranges)
+        return effects
+
+    def main_effects_slopes(self, Z: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The derivatives of the two polynomials of each number in that number: (..., n, d) -> (..., n, w) twice."""
+        numbers = Z[..., self.columns] - 0.5
+        scale = 1 / math.sqrt(self.coordinates.ranges)
+        return np.full_like(numbers, _SLOPE * scale), numbers * (2 * _BEND * scale)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Observations:
-    """What was measured: values `y` (n,) at points `X` (n, d); `groups` (d,) is the range of each coordinate."""
+    """What was measured: values `y` (n,) at points `X` (n, d), in `tasks` (n,): 0 for this job, 1, ... for parents."""
 
-    groups: NDArray[np.int_]
+    model: Model
     X: FloatArray
     y: FloatArray
+    tasks: NDArray[np.int_]
 
-    def joined_by(self, x: FloatArray, values: FloatArray) -> "Observations":
-        """These and the `values` (p,) at `x` (p, d)."""
-        return Observations(groups=self.groups, X=np.vstack([self.X, x]), y=np.concatenate([self.y, values]))
+    def log_likelihoods(self, thetas: FloatArray) -> FloatArray:
+        """Log p(y | X, theta): (s, t) -> (s,); minus infinity where rounding makes the kernel matrix indefinite."""
+        found = np.empty(len(thetas))
+        for place, C in enumerate(self.covariances(thetas)):
+            L, failed = dpotrf(C, lower=1, clean=0)
+            if failed:
+                found[place] = -math.inf
+                continue
+            w, _ = dtrtrs(L, self.y, lower=1)
+            found[place] = -0.5 * float(w @ w) - float(np.log(np.diag(L)).sum())
+        return found - 0.5 * len(self.y) * math.log(2 * math.pi)
 
-    def condition(self, theta: FloatArray) -> "GaussianProcess":
-        """The process under `theta` given these; raises numpy.linalg.LinAlgError where rounding forbids it."""
-        scaled = self.X / np.exp(theta[:-2])[self.groups]
-        K = _matern(_distances(scaled, scaled), math.exp(theta[-2]))
-        K[np.diag_indices_from(K)] += math.exp(theta[-1]) + _JITTER
-        L = cholesky(K, lower=True, check_finite=False)
-        return GaussianProcess(
-            theta=theta, observations=self, L=L, alpha=cho_solve((L, True), self.y, check_finite=False)
+    def covariances(self, thetas: FloatArray) -> FloatArray:
+        """K + noise I under each theta: (s, t) -> (s, n, n)."""
+        Z = self.model.warping(thetas)(self.X)
+        K = kernel(self.model, thetas, Z, Z, tasks=(self.tasks, self.tasks))
+        K[:, range(len(self.y)), range(len(self.y))] += np.exp(thetas[:, -1:]) + _JITTER
+        return K
+
+    def log_likelihood_with_gradient(self, theta: FloatArray) -> tuple[float, FloatArray]:
+        """Log p(y | X, theta) and its gradient in theta, 1/2 tr((alpha alpha^T - C^-1) dC/dtheta): (t,) -> (), (t,)."""
+        model, count = self.model, len(self.y)
+        warping, lengthscales = model.warping(theta), model.lengthscales(theta)
+        amplitude, main, noise = np.exp(theta[-3:])
+        Z = warping(self.X)
+        F = model.main_effects(Z)
+        scaled = Z / lengthscales
+        r = _ROOT5 * _distances(scaled, scaled)
+        falloff = np.exp(-r)
+        matern = (1 + r + r * r / 3) * falloff
+        K = amplitude * matern + main * (F @ F.T)
+        shared = _shared(model.correlations(theta), self.tasks, self.tasks)
+        C = shared * K
+        if model.parents:
+            C += _level(self.tasks, self.tasks)
+        C[np.diag_indices(count)] += noise + _JITTER
+        L, failed = dpotrf(C, lower=1)
+        if failed:
+            return -math.inf, np.zeros_like(theta)
+        w, _ = dtrtrs(L, self.y, lower=1)
+        alpha, _ = dtrtrs(L, w, lower=1, trans=1)
+        likelihood = -0.5 * float(w @ w) - float(np.log(np.diag(L)).sum()) - 0.5 * count * math.log(2 * math.pi)
+        inverse, _ = dpotri(L, lower=1)  # of C; the lower half
+        inner = np.outer(alpha, alpha) - inverse - np.tril(inverse, -1).T
+
+        ranges, numbers = model.coordinates.ranges, len(model.columns)
+        tied = inner * shared
+        # dM/d log lengthscale_g = 5/3 (1 + sqrt5 r) exp(-sqrt5 r) * the part of r^2 that range g has.
+        steep = tied * (5 / 3 * amplitude * (1 + r) * falloff)
+        rows, pulled = steep.sum(1), steep @ scaled
+        by_coordinate = rows @ scaled**2 - (scaled * pulled).sum(0)
+        by_Z = -(rows[:, None] * scaled - pulled)[:, model.columns] / lengthscales[model.columns]
+        by_F = main * (tied @ F)
+        slope, bend = model.main_effects_slopes(Z)
+        by_Z += by_F[:, :numbers] * slope + by_F[:, numbers : 2 * numbers] * bend
+        by_a, by_b = warping.by_shapes(self.X)
+        gradient = np.concatenate(
+            [
+                np.bincount(model.coordinates.groups, weights=by_coordinate, minlength=ranges),
+                (by_Z * by_a).sum(0),
+                (by_Z * by_b).sum(0),
+                self._by_correlations(model.correlations(theta), inner * K),
+                [
+                    0.5 * amplitude * float((tied * matern).sum()),
+                    0.5 * float((F * by_F).sum()),
+                    0.5 * noise * float(np.trace(inner)),
+                ],
+            ]
         )
+        return likelihood, gradient
 
-    def log_likelihood(self, theta: FloatArray) -> float:
-        """The logarithm of p(y | X, theta); minus infinity where rounding makes the kernel matrix indefinite."""
+    def _by_correlations(self, correlations: FloatArray, weighted: FloatArray) -> list[float]:
+        found = []
+        for parent in range(1, 1 + self.model.parents):
+            mine = self.tasks == parent
+            across = weighted[np.ix_(mine, ~mine)] * correlations[self.tasks[~mine]]
+            found.append(float(across.sum()) * (1 - float(correlations[parent]) ** 2))
+        return found
+
+    def condition(self, thetas: FloatArray) -> "Processes":
+        """The processes under `thetas` (s, t) given these, without those for which rounding forbids it.
+
+        Raises numpy.linalg.LinAlgError where it forbids all.
+        """
+        kept, inverses = [], []
+        for place, C in enumerate(self.covariances(thetas)):
+            L, failed = dpotrf(C, lower=1, clean=1)
+            if not failed:
+                kept.append(place)
+                inverses.append(dtrtri(L, lower=1)[0])
+        if not kept:
+            raise np.linalg.LinAlgError("under no hyperparameters is the kernel matrix positive definite")
+        stacked = np.array(inverses)
+        whitened = stacked @ self.y
+        return Processes(observations=self, thetas=thetas[kept], inverses=stacked, whitened=whitened)
+
+    def alone(self) -> "Observations":
+        """This job's own, as if there were no parents."""
+        mine = self.tasks == 0
+        model = Model(coordinates=self.model.coordinates)
+        return Observations(model=model, X=self.X[mine], y=self.y[mine], tasks=self.tasks[mine])
+
+    def some(self, places: NDArray[np.int_]) -> "Observations":
+        """Those at `places`."""
+        return Observations(model=self.model, X=self.X[places], y=self.y[places], tasks=self.tasks[places])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Processes:
+    """A stack of processes, each conditioned on the observations under a theta of its own: `thetas` (s, t).
+
+    `inverses` (s, n, n) are those of L, and `whitened` (s, n) are L^-1 y.
+    """
+
+    observations: Observations
+    thetas: FloatArray
+    inverses: FloatArray
+    whitened: FloatArray
+
+    @cached_property
+    def _there(self) -> FloatArray:
+        """The observations' warped points, (s, n, d)."""
+        return self.observations.model.warping(self.thetas)(self.observations.X)
+
+    @cached_property
+    def _alphas(self) -> FloatArray:
+        """C^-1 y, (s, n)."""
+        alphas: FloatArray = np.einsum("snm,sn->sm", self.inverses, self.whitened)
+        return alphas
+
+    def predict(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Mean and variance of this job's noiseless function at `x`: (m, d) -> (s, m), (s, m).
+
+        mean = k(x, X) C^-1 y, variance = k(x, x) - k(x, X) C^-1 k(X, x), with C = K + noise I = L L^T.
+        """
+        z = self.observations.model.warping(self.thetas)(x)
+        half = self._with_observations(z) @ self.inverses.transpose(0, 2, 1)
+        variance = self._prior_variance(z) - np.einsum("smn,smn->sm", half, half)
+        return np.einsum("smn,sn->sm", half, self.whitened), np.maximum(variance, _LEAST_VARIANCE)
+
+    def weights(self, x: FloatArray) -> FloatArray:
+        """What the mean at `x` is, of the observations' values: (m, d) -> (s, m, n)."""
+        z = self.observations.model.warping(self.thetas)(x)
+        weights: FloatArray = self._with_observations(z) @ self.inverses.transpose(0, 2, 1) @ self.inverses
+        return weights
+
+    def predict_with_gradient(self, x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Mean and variance at points, and their gradients: (m, d) -> (s, m), (s, m), (s, m, d), (s, m, d).
+
+        In coordinates of texts, which nobody can move by a little, the gradients leave out the main effects.
+        """
+        model, thetas, tasks = self.observations.model, self.thetas, self.observations.tasks
+        warping, lengthscales = model.warping(thetas), model.lengthscales(thetas)[:, None, :]
+        amplitude, main = np.exp(thetas[:, -3, None, None]), np.exp(thetas[:, -2, None, None])
+        z = warping(x)
+        scaled = (z[:, :, None, :] - self._there[:, None, :, :]) / lengthscales[:, :, None, :]  # (s, m, n, d)
+        r = _ROOT5 * np.sqrt(np.einsum("smnd,smnd->smn", scaled, scaled))
+        falloff = np.exp(-r)
+        F, F_there = model.main_effects(z), model.main_effects(self._there)
+        shared = _shared(model.correlations(thetas), np.zeros(len(x), dtype=int), tasks)
+        k = shared * (amplitude * (1 + r + r * r / 3) * falloff + main * (F @ F_there.transpose(0, 2, 1)))
+        if model.parents:
+            k += _level(np.zeros(len(x), dtype=int), tasks)
+        half = k @ self.inverses.transpose(0, 2, 1)
+        variance = np.maximum(self._prior_variance(z) - np.einsum("smn,smn->sm", half, half), _LEAST_VARIANCE)
+
+        # dk/dz = -5/3 amplitude (1 + sqrt5 r) exp(-sqrt5 r) (z - Z) / lengthscale^2: no division by r at r = 0.
+        steep = (-5 / 3) * amplitude * shared * (1 + r) * falloff
+        columns, numbers = model.columns, len(model.columns)
+        slope, bend = model.main_effects_slopes(z)
+        slopes = []
+        for weights, own in ((self._alphas[:, None, :], 0.0), (-2 * half @ self.inverses, 2.0)):
+            by_z = np.einsum("smn,smnd->smd", steep * weights, scaled) / lengthscales
+            by_F = main * ((weights * shared) @ F_there + own * F)
+            by_z[..., columns] += by_F[..., :numbers] * slope + by_F[..., numbers : 2 * numbers] * bend
+            slopes.append(by_z * warping.slopes(x))
+        return np.einsum("smn,sn->sm", half, self.whitened), variance, slopes[0], slopes[1]
+
+    def with_fantasies(self, x: FloatArray, generator: np.random.Generator) -> "Processes":
+        """The processes as if the trials at `x` (p, d) had ended, with values drawn from what each knows of them."""
+        if not len(x):
+            return self
+        seen = self.observations
+        joined = Observations(
+            model=seen.model,
+            X=np.vstack([seen.X, x]),
+            y=np.concatenate([seen.y, np.zeros(len(x))]),  # each process has values of its own, in `whitened`
+            tasks=np.concatenate([seen.tasks, np.zeros(len(x), dtype=int)]),
+        )
+        drawn = generator.standard_normal((len(self.thetas), len(x)))
         try:
-            gp = self.condition(theta)
+            processes = joined.condition(self.thetas)
         except np.linalg.LinAlgError:
-            return -math.inf
-        return float(-0.5 * self.y @ gp.alpha - np.log(np.diag(gp.L)).sum() - 0.5 * len(self.y) * math.log(2 * math.pi))
+            return self
+        kept = len(processes.thetas)
+        if kept < len(self.thetas):
+            return self
+        # The drawn values are L21 w + L22 e with w = L11^-1 y and e normal: so L^-1 times all values is (w, e).
+        return replace(processes, whitened=np.concatenate([self.whitened, drawn], axis=1))
 
-    def log_likelihood_gradient(self, theta: FloatArray) -> FloatArray:
-        """The gradient of `log_likelihood` in theta, (ranges + 2,): 1/2 tr((alpha alpha^T - C^-1) dC/dtheta)."""
-        gp = self.condition(theta)
-        inner = np.outer(gp.alpha, gp.alpha) - cho_solve((gp.L, True), np.eye(len(self.y)), check_finite=False)
-        scaled = self.X / np.exp(theta[:-2])[self.groups]
-        distance = _distances(scaled, scaled)
-        amplitude = math.exp(theta[-2])
-        shared = inner * (5 / 3 * amplitude * (1 + _ROOT5 * distance) * np.exp(-_ROOT5 * distance))
-        gradient = np.empty_like(theta)
-        # dK/d log lengthscale_g = 5/3 amplitude (1 + sqrt5 r) exp(-sqrt5 r) * the part of r^2 that range g has.
-        by_coordinate = 2 * (
-            np.einsum("ij,id->d", shared, scaled**2) - np.einsum("ij,id,jd->d", shared, scaled, scaled)
-        )
-        gradient[:-2] = 0.5 * np.bincount(self.groups, weights=by_coordinate, minlength=len(theta) - 2)
-        gradient[-2] = 0.5 * float((inner * _matern(distance, amplitude)).sum())
-        gradient[-1] = 0.5 * math.exp(theta[-1]) * float(np.trace(inner))
-        return gradient
+    def _with_observations(self, z: FloatArray) -> FloatArray:
+        here = np.zeros(z.shape[1], dtype=int)
+        return kernel(self.observations.model, self.thetas, z, self._there, tasks=(here, self.observations.tasks))
+
+    def _prior_variance(self, z: FloatArray) -> FloatArray:
+        model = self.observations.model
+        effects = (model.main_effects(z) ** 2).sum(-1)
+        variance: FloatArray = np.exp(self.thetas[:, -3, None]) + np.exp(self.thetas[:, -2, None]) * effects
+        return variance + _LEVEL if model.parents else variance
 
 
-def most_probable(prior: Prior, observations: Observations, starts: Sequence[FloatArray]) -> FloatArray:
-    """The theta of the greatest posterior density that is found from `starts`."""
-
-    def cost(theta: FloatArray) -> tuple[float, FloatArray]:
-        away = (theta - prior.mean) / prior.deviation
-        likelihood = observations.log_likelihood(theta)
-        if not math.isfinite(likelihood):
-            return _IMPOSSIBLE, np.zeros_like(theta)
-        gradient = observations.log_likelihood_gradient(theta)
-        return 0.5 * float(away @ away) - likelihood, away / prior.deviation - gradient
-
-    bounds = [(m - 4 * s, m + 4 * s) for m, s in zip(prior.mean, prior.deviation, strict=True)]
-    found = [
-        minimize(cost, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 60}) for start in starts
-    ]
-    best: FloatArray = min(found, key=lambda result: float(result.fun)).x
-    return best
-
-
-def posterior_draws(
-    prior: Prior,
-    observations: Observations,
+def kernel(
+    model: Model,
+    thetas: FloatArray,
+    z: FloatArray,
+    Z: FloatArray,
     *,
-    start: FloatArray,
-    count: int,
-    thinning: int,
-    generator: np.random.Generator,
-) -> list[FloatArray]:
-    """`count` draws of theta from its posterior, every `thinning`-th of a chain that begins at `start`."""
-    draws: list[FloatArray] = []
-    theta = start
-    likelihood = observations.log_likelihood(theta)
-    for step in range(1, count * thinning + 1):
-        theta, likelihood = _elliptical_slice(prior, observations, theta, likelihood, generator)
-        if step % thinning == 0:
-            draws.append(theta)
-    return draws
+    tasks: tuple[NDArray[np.int_], NDArray[np.int_]],
+) -> FloatArray:
+    """The covariances between two sets of warped points, in `tasks` (m,), (n,), under each theta.
+
+    (s, m, d), (s, n, d) -> (s, m, n)
+    """
+    lengthscales = model.lengthscales(thetas)[:, None, :]
+    r = _distances(z / lengthscales, Z / lengthscales)
+    r *= _ROOT5
+    K: FloatArray = np.exp(-r)
+    K *= (1 + r + r * r / 3) * np.exp(thetas[:, -3, None, None])
+    K += np.exp(thetas[:, -2, None, None]) * (model.main_effects(z) @ model.main_effects(Z).transpose(0, 2, 1))
+    if model.parents:
+        K *= _shared(model.correlations(thetas), *tasks)
+        K += _level(*tasks)
+    return K
 
 
-def _elliptical_slice(
-    prior: Prior, observations: Observations, theta: FloatArray, likelihood: float, generator: np.random.Generator
-) -> tuple[FloatArray, float]:
-    """One step of elliptical slice sampling: Murray et al. 2010, figure 2."""
-    other = prior.deviation * generator.standard_normal(len(theta))
-    threshold = likelihood + math.log(1 - generator.random())
-    angle = generator.uniform(0, 2 * math.pi)
-    low, high = angle - 2 * math.pi, angle
-    centred = theta - prior.mean
-    while high - low > _SMALLEST_BRACKET:
-        proposal = prior.mean + centred * math.cos(angle) + other * math.sin(angle)
-        proposed = observations.log_likelihood(proposal)
-        if proposed >= threshold:
-            return proposal, proposed
-        low, high = (angle, high) if angle < 0 else (low, angle)
-        angle = generator.uniform(low, high)
-    return theta, likelihood
+def _shared(correlations: FloatArray, tasks: NDArray[np.int_], Tasks: NDArray[np.int_]) -> FloatArray:
+    """By which the kernel is multiplied: 1 within a job, the product of their correlations with this one across two."""
+    if correlations.shape[-1] == 1:
+        return np.ones((1, 1))
+    across = correlations[..., tasks, None] * correlations[..., None, Tasks]
+    shared: FloatArray = np.where(tasks[:, None] == Tasks[None, :], 1.0, across)
+    return shared
+
+
+def _level(tasks: NDArray[np.int_], Tasks: NDArray[np.int_]) -> FloatArray:
+    """What is added to the kernel: the variance of this job's level, between its own observations."""
+    return _LEVEL * np.outer(tasks == 0, Tasks == 0)
 
 
 def _distances(a: FloatArray, b: FloatArray) -> FloatArray:
-    squared = (a**2).sum(1)[:, None] + (b**2).sum(1)[None, :] - 2 * a @ b.T
+    squared = (a**2).sum(-1)[..., :, None] + (b**2).sum(-1)[..., None, :] - 2 * a @ np.swapaxes(b, -1, -2)
     distances: FloatArray = np.sqrt(np.maximum(squared, 0.0))
     return distances
-
-
-def _matern(distance: FloatArray, amplitude: float) -> FloatArray:
-    values: FloatArray = amplitude * (1 + _ROOT5 * distance + 5 / 3 * distance**2) * np.exp(-_ROOT5 * distance)
-    return values

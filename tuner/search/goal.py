@@ -7,23 +7,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.jobs import ObjectiveStatus
-from contracts.metrics import ObjectiveType
+from contracts.metrics import Objective, ObjectiveType
+from contracts.search_extension import MetricConstraint, total_violation
 from tuner.search.trials import Trial
+
+FloatArray = NDArray[np.float64]
+
+#: How much of the plain weighted sum is added to the greater of the weighted objectives. Source: Knowles 2006.
+_AUGMENTATION = 0.05
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Goal:
-    """One objective, to be made great or small."""
+    """One objective, to be made great or small; or two; with bounds that other metrics have to keep."""
 
     objective_type: ObjectiveType
+    metric_constraints: tuple[MetricConstraint, ...] = ()
+    second: Objective | None = None
 
     @property
     def sign(self) -> float:
         """What the objective is multiplied by to become what is to be made small."""
-        return -1.0 if self.objective_type is ObjectiveType.MAXIMIZE else 1.0
+        return self.objective_type.sign
 
-    def values(self, ended: Sequence[Trial]) -> NDArray[np.float64]:
-        """What is to be made small, by trial that has ended: (n,); infinite for one that failed."""
+    def values(self, ended: Sequence[Trial], generator: np.random.Generator) -> FloatArray:
+        """What is to be made small, by trial that has ended: (n,); infinite for one that failed.
+
+        A trial that breaks a metric's bounds is worse than all that keep them, the more the more it breaks them; one
+        that never printed such a metric, or the second objective, counts as failed. Of two objectives, each call draws
+        the weights with which they are joined from `generator`; for one, nothing is drawn.
+        """
+        values = self._objective(ended)
+        if self.second is not None:
+            values = scalarised(values, self._second(ended), float(generator.random()))
+        if self.metric_constraints:
+            violations = np.array([total_violation(self.metric_constraints, trial.metrics) for trial in ended])
+            values = _above_all_that_keep(values, violations)
+        return values
+
+    def _objective(self, ended: Sequence[Trial]) -> FloatArray:
         return np.array(
             [
                 np.inf
@@ -33,3 +55,52 @@ class Goal:
             ],
             dtype=float,
         )
+
+    def _second(self, ended: Sequence[Trial]) -> FloatArray:
+        assert self.second is not None
+        sign, name = self.second.type.sign, self.second.metric_name
+        return np.array([sign * trial.metrics[name] if name in trial.metrics else np.inf for trial in ended])
+
+
+def scalarised(first: FloatArray, second: FloatArray, weight: float) -> FloatArray:
+    """Two objectives to be made small as one: (n,), (n,) -> (n,); infinite where one of them is.
+
+    The augmented Chebyshev function of the objectives, each brought to the same scale, with `weight` in [0, 1] for the
+    first. Every point of the Pareto front is the least of it for some weight. Source: Knowles, "ParEGO", IEEE
+    Transactions on Evolutionary Computation 10 (2006). The scale there is from the least to the greatest value; here it
+    is to the upper quartile, so that one run that diverged is not the scale of everything.
+    """
+    both = np.isfinite(first) & np.isfinite(second)
+    joined = np.full(first.shape, np.inf)
+    weighted = np.array([weight * _to_scale(first[both]), (1 - weight) * _to_scale(second[both])])
+    if both.any():
+        joined[both] = weighted.max(axis=0) + _AUGMENTATION * weighted.sum(axis=0)
+    return joined
+
+
+def _to_scale(values: FloatArray) -> FloatArray:
+    if not len(values):
+        return values
+    largest = float(np.abs(values).max()) or 1.0
+    shares = values / largest  # the difference of two values near 1e308 is no number that a computer has
+    low, upper, high = np.quantile(shares, [0.0, 0.75, 1.0])
+    width = float(upper - low) or float(high - low) or 1.0
+    with np.errstate(over="ignore"):
+        scaled: FloatArray = np.minimum((shares - low) / width, np.finfo(float).max / 4)
+    return scaled
+
+
+def _above_all_that_keep(values: FloatArray, violations: FloatArray) -> FloatArray:
+    """The values with those of trials that break bounds above all others, in the order of their violations."""
+    keeps = violations == 0
+    known = np.isfinite(values) & np.isfinite(violations)
+    placed = np.where(known, values, np.inf)
+    kept, broken = known & keeps, known & ~keeps
+    if not kept.any():
+        placed[broken] = violations[broken]
+        return placed
+    worst, best = float(values[kept].max()), float(values[kept].min())
+    span = (worst - best) or abs(worst) or 1.0
+    violation = violations[broken]
+    placed[broken] = worst + span * (0.1 + violation / (1 + violation))
+    return placed

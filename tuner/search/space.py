@@ -1,42 +1,51 @@
 """The space that a tuning job searches: ranges on one side, the unit cube on the other, strings on the wire.
 
-A point of the unit cube has one coordinate in [0, 1] a range, in the order of the ranges.
-
-Scaling, with u the coordinate: Linear x = min + u (max - min); Logarithmic ln x is linear in u; ReverseLogarithmic
-ln(1 - x) is linear in u. ``Auto`` is Linear here: the service too starts from linear, and only learns another scale
-from results, which random and grid search do not look at. Integers are relaxed to reals from half below the least to
-half above the greatest and rounded, so that the two ends are as likely as their neighbours.
-Source: SageMaker developer guide, "Define Hyperparameter Ranges"; Perrone et al., KDD 2021, arXiv 2012.08489.
+A point of the unit cube has one coordinate in [0, 1] a range, in the order of the ranges; `coordinates` tells how an
+axis is divided. Where conditions make a range depend on another, it is inactive at some points: it has no value in the
+configuration there, and the coordinate 0.5, so that it tells no two points apart. Where constraints hold between
+ranges, some points are no configurations at all.
 """
 
-import math
-import sys
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from contracts.ranges import (
-    CategoricalParameterRange,
-    ContinuousParameterRange,
-    IntegerParameterRange,
-    ParameterRange,
-    ScalingType,
-    number_of_configurations,
-)
+from contracts.ranges import CategoricalParameterRange, ParameterRange, number_of_configurations
+from contracts.search_extension import Condition, Constraint, is_numeric
+from tuner.errors import InfeasibleSpace
+from tuner.search import coordinates
+from tuner.search.activity import Activity
+from tuner.search.constraints import Column, holds
+from tuner.search.coordinates import FloatArray
 
-#: Rounding must not lift the end of a range beyond what exp can give.
-_GREATEST_LOGARITHM = math.log(sys.float_info.max)
-
-#: A configuration: every tuned hyperparameter by name, as the string that the container gets.
+#: A configuration: every tuned hyperparameter that is active by name, as the string that the container gets.
 Configuration = dict[str, str]
+
+#: Combinations that are looked at one by one, to see which of them conditions and constraints leave.
+_MOST_LISTED = 100_000
+#: Points drawn at once, and at most, in search of some that keep the constraints.
+_FIRST_BATCH, _BATCH, _MOST_DRAWN = 16, 4096, 400_000
 
 
 class SearchSpace:
-    """The ranges of a tuning job, as a space of configurations. Immutable."""
+    """The ranges of a tuning job, as a space of configurations. Immutable.
 
-    def __init__(self, ranges: Sequence[ParameterRange]) -> None:
+    Raises ValueError for conditions that are none: see `Activity`.
+    """
+
+    def __init__(
+        self,
+        ranges: Sequence[ParameterRange],
+        conditions: Sequence[Condition] = (),
+        constraints: Sequence[Constraint] = (),
+    ) -> None:
         self.ranges = tuple(ranges)
+        self.conditions = tuple(conditions)
+        self.constraints = tuple(constraints)
+        self._activity = Activity(self.ranges, self.conditions)
+        self._is_whole = not self.conditions and not self.constraints
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -45,126 +54,211 @@ class SearchSpace:
 
     @property
     def size(self) -> int | None:
-        """How many different configurations there are; None for more than can be counted."""
-        return number_of_configurations(self.ranges)
+        """How many different configurations there are; None for more than can be counted.
+
+        With conditions or constraints that is more than there are combinations which can be looked at one by one.
+        """
+        combinations = number_of_configurations(self.ranges)
+        if combinations is None or self._is_whole:
+            return combinations
+        return len(self._listed) if combinations <= _MOST_LISTED else None
 
     def sample(self, generator: np.random.Generator) -> Configuration:
-        """A configuration drawn evenly from the space, in the scale of each range."""
-        return self.decode(generator.random(len(self.ranges)))
+        """A configuration drawn evenly from the space, in the scale of each range.
 
-    def decode(self, point: Sequence[float] | NDArray[np.float64]) -> Configuration:
-        """The configuration at `point` of the unit cube, shape ``(len(ranges),)``; always inside the ranges."""
-        return {parameter.name: _decode(parameter, float(u)) for parameter, u in zip(self.ranges, point, strict=True)}
+        Raises InfeasibleSpace where hardly any point keeps the constraints.
+        """
+        return self.decode(self.draw(1, generator)[0])
 
-    def encode(self, configuration: Mapping[str, str]) -> NDArray[np.float64]:
+    def draw(self, count: int, generator: np.random.Generator) -> FloatArray:
+        """Points of configurations, drawn evenly from the space: (count, ranges). Raises InfeasibleSpace."""
+        if not self.constraints:
+            return generator.random((count, len(self.ranges)))
+        found = np.empty((0, len(self.ranges)))
+        drawn, batch = 0, max(count, _FIRST_BATCH)
+        while len(found) < count and drawn < _MOST_DRAWN:
+            points = generator.random((batch, len(self.ranges)))
+            kept = points[self.allowed(points)][: max(2 * count, _FIRST_BATCH)]  # one by one takes long
+            found = np.vstack([found, self._exactly_allowed(kept)])
+            drawn, batch = drawn + batch, _BATCH
+        if len(found) < count:
+            found = self._drawn_otherwise(found, count, generator)
+        return found[:count]
+
+    def decode(self, point: Sequence[float] | FloatArray) -> Configuration:
+        """The configuration at `point` of the unit cube, shape ``(len(ranges),)``; always inside the ranges.
+
+        Whether it keeps the constraints is for `allows` to say.
+        """
+        configuration = {
+            parameter.name: coordinates.decode(parameter, float(u))
+            for parameter, u in zip(self.ranges, point, strict=True)
+        }
+        return self._without_inactive(configuration) if self._activity else configuration
+
+    def encode(self, configuration: Mapping[str, str]) -> FloatArray:
         """The point of the unit cube that decodes to `configuration`, shape ``(len(ranges),)``.
 
-        Integers and texts are at the middle of their share of the axis, and the only value of a range at 0.5.
+        Integers and texts are at the middle of their share of the axis; the only value of a range, and what is
+        inactive, at 0.5.
         """
-        return np.array([_encode(parameter, configuration[parameter.name]) for parameter in self.ranges], dtype=float)
+        if not self._activity:
+            return np.array([coordinates.encode(one, configuration[one.name]) for one in self.ranges], dtype=float)
+        inactive = self._activity.inactive_names(configuration)
+        return np.array(
+            [
+                # A trial of before a condition was thought of may lack what this space would have active.
+                0.5
+                if one.name in inactive or one.name not in configuration
+                else coordinates.encode(one, configuration[one.name])
+                for one in self.ranges
+            ],
+            dtype=float,
+        )
+
+    def snap(self, points: FloatArray) -> FloatArray:
+        """Each point moved to where the configuration is that it decodes to: (m, ranges) -> (m, ranges).
+
+        The same as `encode` of `decode` of each point, but for rounding, and much faster.
+        """
+        snapped = np.empty(points.shape)
+        for column, parameter in enumerate(self.ranges):
+            snapped[:, column] = coordinates.snap(parameter, points[:, column])
+        if self._activity:
+            snapped[~self._activity.active(points)] = 0.5
+        return snapped
+
+    def active(self, points: FloatArray) -> NDArray[np.bool_]:
+        """By point and range, whether the range has a value there: (m, ranges) -> (m, ranges)."""
+        return self._activity.active(points)
+
+    def allows(self, configuration: Mapping[str, str]) -> bool:
+        """Whether a configuration with values of the ranges keeps the constraints.
+
+        A constraint on a hyperparameter that is inactive is kept.
+        """
+        return not self.broken(configuration)
+
+    def broken(self, configuration: Mapping[str, str]) -> tuple[Constraint, ...]:
+        """The constraints that a configuration with values of the ranges does not keep."""
+        if not self.constraints:
+            return ()
+        inactive = self._activity.inactive_names(configuration)
+        return tuple(
+            constraint
+            for constraint in self.constraints
+            if inactive.isdisjoint(constraint.names)
+            and not holds(constraint.expression, self._values(constraint, configuration), 1)[0]
+        )
+
+    def allowed(self, points: FloatArray) -> NDArray[np.bool_]:
+        """By point, whether it keeps the constraints: (m, ranges) -> (m,).
+
+        Where two sides are equal but for rounding, `allows` of the decoded configuration is what counts.
+        """
+        allowed = np.ones(len(points), dtype=bool)
+        for constraint in self.constraints:
+            allowed &= self.kept(constraint, points)
+        return allowed
+
+    def kept(self, constraint: Constraint, points: FloatArray) -> NDArray[np.bool_]:
+        """By point, whether it keeps one constraint: (m, ranges) -> (m,)."""
+        columns: dict[str, Column] = {}
+        places = [self.names.index(name) for name in constraint.names]
+        for place in places:
+            parameter = self.ranges[place]
+            if isinstance(parameter, CategoricalParameterRange):
+                texts = coordinates.texts(parameter, points[:, place])
+                columns[parameter.name] = texts.astype(float) if is_numeric(parameter) else texts
+            else:
+                columns[parameter.name] = coordinates.numbers(parameter, points[:, place])
+        kept = holds(constraint.expression, columns, len(points))
+        if self._activity:
+            kept = kept | ~self._activity.active(points)[:, places].all(axis=1)
+        return kept
 
     def contains(self, configuration: Mapping[str, str]) -> bool:
-        """Whether `configuration` has a value of each range, and nothing else."""
-        return configuration.keys() == set(self.names) and all(
-            _contains(parameter, configuration[parameter.name]) for parameter in self.ranges
+        """Whether `configuration` has a value of each active range, and nothing else, and keeps the constraints."""
+        inactive = self._activity.inactive_names(configuration)
+        return (
+            configuration.keys() == set(self.names) - inactive
+            and all(
+                coordinates.contains(parameter, configuration[parameter.name])
+                for parameter in self.ranges
+                if parameter.name not in inactive
+            )
+            and self.allows(configuration)
         )
 
     def key(self, configuration: Mapping[str, str]) -> tuple[str, ...]:
-        """What tells `configuration` from others, whatever the order of its names."""
-        return tuple(configuration[name] for name in self.names)
+        """What tells `configuration` from others, whatever the order of its names, and whatever is inactive in it."""
+        if not self._activity:
+            return tuple(configuration[name] for name in self.names)
+        inactive = self._activity.inactive_names(configuration)
+        return tuple("" if name in inactive else configuration.get(name, "") for name in self.names)
 
     def configurations(self) -> Iterator[Configuration]:
         """Every configuration once, the last range varying fastest; raises ValueError where they cannot be counted."""
-        if self.size is None:
+        size = self.size
+        if size is None:
             raise ValueError("the configurations of a space with a continuous range cannot be counted")
-        for number in range(self.size):  # not itertools.product, which would first write out every range
-            yield self._configuration(number)
+        for number in range(size) if self._is_whole else self._listed:
+            yield self._configuration(int(number))  # not itertools.product, which would first write out every range
+
+    @property
+    def _listed(self) -> NDArray[np.int64]:
+        return _listed(self.ranges, self.conditions, self.constraints)
 
     def _configuration(self, number: int) -> Configuration:
         values = []
         for parameter in reversed(self.ranges):
             number, place = divmod(number, parameter.size or 1)
-            values.append(_value_at(parameter, place))
-        return dict(zip(self.names, reversed(values), strict=True))
+            values.append(coordinates.value_at(parameter, place))
+        configuration = dict(zip(self.names, reversed(values), strict=True))
+        return self._without_inactive(configuration) if self._activity else configuration
+
+    def _without_inactive(self, configuration: Configuration) -> Configuration:
+        inactive = self._activity.inactive_names(configuration)
+        return {name: text for name, text in configuration.items() if name not in inactive}
+
+    def _values(self, constraint: Constraint, configuration: Mapping[str, str]) -> dict[str, Column]:
+        values: dict[str, Column] = {}
+        for name in constraint.names:
+            parameter = self.ranges[self.names.index(name)]
+            is_text = isinstance(parameter, CategoricalParameterRange) and not is_numeric(parameter)
+            values[name] = configuration[name] if is_text else np.float64(configuration[name])
+        return values
+
+    def _exactly_allowed(self, points: FloatArray) -> FloatArray:
+        return points[[self.allows(self.decode(point)) for point in points]] if len(points) else points
+
+    def _drawn_otherwise(self, found: FloatArray, count: int, generator: np.random.Generator) -> FloatArray:
+        """Points where drawing from the cube finds too few: listed ones, else those that were found, repeated."""
+        combinations = number_of_configurations(self.ranges)
+        if combinations is not None and combinations <= _MOST_LISTED and len(self._listed):
+            numbers = self._listed[generator.integers(len(self._listed), size=count)]
+            return np.array([self.encode(self._configuration(int(number))) for number in numbers])
+        if not len(found):
+            raise InfeasibleSpace(
+                f"none of {_MOST_DRAWN:,} configurations drawn from the ranges keeps the Constraints: "
+                + "; ".join(constraint.text for constraint in self.constraints)
+            )
+        return found[generator.integers(len(found), size=count)]
 
 
-def _value_at(parameter: ParameterRange, place: int) -> str:
-    match parameter:
-        case CategoricalParameterRange(values=values):
-            return values[place]
-        case IntegerParameterRange(min_value=low):
-            return str(low + place)
-        case ContinuousParameterRange(min_value=low):
-            return repr(low)
-
-
-def _decode(parameter: ParameterRange, u: float) -> str:
-    match parameter:
-        case ContinuousParameterRange(min_value=low, max_value=high):
-            # repr is the shortest text that reads back as the same number, so the text is in the range as well.
-            return repr(min(max(_unscale(u, low, high, parameter.scaling_type), low), high))
-        case IntegerParameterRange(min_value=low, max_value=high):
-            return str(_decode_integer(parameter, u, low, high))
-        case CategoricalParameterRange(values=values):
-            return values[min(int(u * len(values)), len(values) - 1)]
-
-
-def _decode_integer(parameter: IntegerParameterRange, u: float, low: int, high: int) -> int:
-    if parameter.scaling_type is ScalingType.LOGARITHMIC:
-        value = round(_unscale(u, low - 0.5, high + 0.5, ScalingType.LOGARITHMIC))
-    else:
-        value = low + int(u * (high - low + 1))
-    return min(max(value, low), high)
-
-
-def _encode(parameter: ParameterRange, text: str) -> float:
-    match parameter:
-        case ContinuousParameterRange(min_value=low, max_value=high):
-            return 0.5 if low == high else _scale(float(text), low, high, parameter.scaling_type)
-        case IntegerParameterRange(min_value=low, max_value=high, scaling_type=ScalingType.LOGARITHMIC):
-            return 0.5 if low == high else _scale(int(text), low - 0.5, high + 0.5, ScalingType.LOGARITHMIC)
-        case IntegerParameterRange(min_value=low):
-            return (int(text) - low + 0.5) / parameter.size
-        case CategoricalParameterRange(values=values):
-            return (values.index(text) + 0.5) / len(values)
-
-
-def _contains(parameter: ParameterRange, text: str) -> bool:
-    if isinstance(parameter, CategoricalParameterRange):
-        return parameter.contains(text)
-    try:
-        value = int(text) if isinstance(parameter, IntegerParameterRange) else float(text)
-    except ValueError:
-        return False
-    return parameter.contains(value)
-
-
-def _unscale(u: float, low: float, high: float, scaling: ScalingType) -> float:
-    match scaling:
-        case ScalingType.LOGARITHMIC:
-            return math.exp(min(_between(u, math.log(low), math.log(high)), _GREATEST_LOGARITHM))
-        case ScalingType.REVERSE_LOGARITHMIC:
-            return -math.expm1(_between(u, math.log1p(-low), math.log1p(-high)))
-        case ScalingType.LINEAR | ScalingType.AUTO:
-            return _between(u, low, high)
-
-
-def _scale(x: float, low: float, high: float, scaling: ScalingType) -> float:
-    match scaling:
-        case ScalingType.LOGARITHMIC:
-            u = _share(math.log(x), math.log(low), math.log(high))
-        case ScalingType.REVERSE_LOGARITHMIC:
-            u = _share(math.log1p(-x), math.log1p(-low), math.log1p(-high))
-        case ScalingType.LINEAR | ScalingType.AUTO:
-            u = _share(x, low, high)
-    return min(max(u, 0.0), 1.0)
-
-
-def _between(u: float, low: float, high: float) -> float:
-    return (1 - u) * low + u * high  # never overflows, as low + u * (high - low) may
-
-
-def _share(x: float, low: float, high: float) -> float:
-    # Halved first: high - low overflows for a range over nearly all floats. Two bounds may have the same logarithm.
-    width = high / 2 - low / 2
-    return (x / 2 - low / 2) / width if width else 0.5
+@functools.lru_cache(maxsize=16)
+def _listed(
+    ranges: tuple[ParameterRange, ...], conditions: tuple[Condition, ...], constraints: tuple[Constraint, ...]
+) -> NDArray[np.int64]:
+    """The numbers of the combinations of `ranges` that are configurations, each of which is there once."""
+    space = SearchSpace(ranges, conditions, constraints)
+    sizes = [parameter.size or 1 for parameter in ranges]
+    places = np.array(np.unravel_index(np.arange(int(np.prod(sizes))), sizes)).T
+    axes = [
+        np.array([coordinates.encode(parameter, coordinates.value_at(parameter, place)) for place in range(size)])
+        for parameter, size in zip(ranges, sizes, strict=True)
+    ]
+    points = np.array([axis[column] for axis, column in zip(axes, places.T, strict=True)]).T
+    # Of combinations that differ only in what is inactive, the one that has its first values there stands for all.
+    is_first = ((places == 0) | space.active(points)).all(axis=1)
+    return np.flatnonzero(is_first & space.allowed(points))

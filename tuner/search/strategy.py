@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from tuner.errors import NotSupported
+from tuner.search.belief import Belief
 from tuner.search.goal import Goal
 from tuner.search.grid_search import GridSearch
 from tuner.search.random_search import RandomSearch
@@ -29,8 +30,8 @@ class Strategy(Protocol):
         ...
 
 
-def make_strategy(name: str, goal: Goal, parents: Sequence[Parent] = ()) -> Strategy:
-    """The strategy called `name` in the API, which may learn from `parents`.
+def make_strategy(name: str, goal: Goal, parents: Sequence[Parent] = (), belief: Belief | None = None) -> Strategy:
+    """The strategy called `name` in the API, which may learn from `parents` and be led by a `belief`.
 
     Raises NotSupported for one that this version does not have.
     """
@@ -38,9 +39,9 @@ def make_strategy(name: str, goal: Goal, parents: Sequence[Parent] = ()) -> Stra
         case "Bayesian":
             from tuner.search.bayesian_search import BayesianSearch  # noqa: PLC0415 - scipy takes a third of a second
 
-            return BayesianSearch(goal, parents)
+            return BayesianSearch(goal, parents, belief)
         case "Random" | "Hyperband":  # which draws at random, and decides later who goes on: see early_stopping
-            return RandomSearch()
+            return RandomSearch(belief, parents)
         case "Grid":
             return GridSearch()
         case _:

@@ -26,7 +26,8 @@ class Trial:
 class Parent:
     """An earlier tuning job whose trials are known to a search that is warm-started from it.
 
-    A configuration of its `trials` has a value for every range of the new job, which may lie outside of that range.
+    A configuration of its `trials` has a value for every range of the new job that is active there, which may lie
+    outside of that range.
     `is_identical`: data and algorithm were the same, so its values count as this job's own; otherwise how much they
     tell has to be found out.
     """

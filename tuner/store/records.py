@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from contracts.definitions import TrainingDefinition
 from contracts.jobs import (
     Interruption,
     JobKind,
@@ -15,6 +16,7 @@ from contracts.jobs import (
     TrainingJobSpec,
     TuningJobSpec,
 )
+from contracts.search_extension import SearchExtension, total_violation
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,7 +57,8 @@ class TrainingJobRecord:
     """A training job as it stands. `tuned` are the values that the search chose; `metrics` are by metric name.
 
     `exit_code` is the one that decides: of several hosts, that of the first which failed. `interruption` is the one
-    that has been asked for and has not come yet.
+    that has been asked for and has not come yet. `definition_name` is there where the tuning job has several
+    definitions.
     """
 
     name: str
@@ -75,6 +78,7 @@ class TrainingJobRecord:
     training_end_time: float | None
     end_time: float | None
     metrics: Mapping[str, MetricSummary]
+    definition_name: str | None = None
 
     @cached_property
     def spec(self) -> TrainingJobSpec:
@@ -141,7 +145,10 @@ class LogStart:
 
 @dataclass(frozen=True, kw_only=True)
 class TuningJobRecord:
-    """A tuning job as it stands."""
+    """A tuning job as it stands. `extension` is what its search file says, which the request has no word for.
+
+    `convergence_detected_time` is when its objective was first seen not to get better any more.
+    """
 
     name: str
     request: Mapping[str, Any]
@@ -150,21 +157,101 @@ class TuningJobRecord:
     creation_time: float
     end_time: float | None
     failure_reason: str
+    extension: Mapping[str, Any] | None = None
+    convergence_detected_time: float | None = None
 
     @cached_property
     def spec(self) -> TuningJobSpec:
         """What the job's request asks for."""
         return TuningJobSpec.from_request(self.request)
 
+    @cached_property
+    def search(self) -> SearchExtension:
+        """What the job's search file says; of a job without one, nothing."""
+        return SearchExtension.from_extension(self.extension or {})
+
+    def definition_of(self, trial: TrainingJobRecord) -> TrainingDefinition:
+        """The training job definition that a trial of this job is of."""
+        return self.spec.definition(trial.definition_name)
+
+    def metric_of(self, trial: TrainingJobRecord) -> str:
+        """The name of the metric that a trial of this job is judged by."""
+        return self.definition_of(trial).objective.metric_name
+
+    def value_of(self, trial: TrainingJobRecord) -> float | None:
+        """The last value of the objective of a trial of this job; None where it was never printed."""
+        return trial.final_value(self.metric_of(trial))
+
+    def objective_status_of(self, trial: TrainingJobRecord) -> ObjectiveStatus:
+        """Whether a trial of this job has produced a value of its objective."""
+        return trial.objective_status(self.metric_of(trial))
+
+    def violation_of(self, trial: TrainingJobRecord) -> float:
+        """By how much a trial of this job breaks the bounds of its metrics, all together; 0 where it keeps them."""
+        last = {name: summary.last for name, summary in trial.metrics.items()}
+        return total_violation(self.search.metric_constraints, last)
+
+
+def in_order_of_ending(trials: Sequence[TrainingJobRecord]) -> list[TrainingJobRecord]:
+    """Those of `trials` that have ended, in the order in which they did; of equal times, the earlier created first."""
+    ended = [(trial.end_time, trial.trial_index or 0, trial) for trial in trials if trial.end_time is not None]
+    return [trial for _, _, trial in sorted(ended, key=lambda one: one[:2])]
+
+
+def values_as_they_came(tuning_job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> list[float | None]:
+    """The final objectives of the trials that have ended, in the order in which they did.
+
+    None for one that has none; a trial that breaks the bounds of a metric is no better than one that failed.
+    """
+    return [
+        tuning_job.value_of(trial)
+        if tuning_job.objective_status_of(trial) is ObjectiveStatus.SUCCEEDED and tuning_job.violation_of(trial) == 0
+        else None
+        for trial in in_order_of_ending(trials)
+    ]
+
 
 def best_training_job(tuning_job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> TrainingJobRecord | None:
-    """The trial with the best final objective among those that ended with one; the earliest of equals; or None."""
-    objective = tuning_job.spec.objective
-    best: tuple[float, TrainingJobRecord] | None = None
+    """The trial with the best final objective among those that ended with one; the earliest of equals; or None.
+
+    Values of several definitions are compared as they are, also where their metrics have different names. Where other
+    metrics have bounds to keep, it is the best of those that keep them; where none does, the one that comes closest.
+    """
+    best: tuple[float, float, TrainingJobRecord] | None = None
     for trial in trials:
-        value = trial.final_value(objective.metric_name)
-        if value is None or trial.objective_status(objective.metric_name) is not ObjectiveStatus.SUCCEEDED:
+        value = tuning_job.value_of(trial)
+        if value is None or tuning_job.objective_status_of(trial) is not ObjectiveStatus.SUCCEEDED:
             continue
-        if best is None or objective.is_better(value, than=best[0]):
-            best = (value, trial)
-    return None if best is None else best[1]
+        violation = tuning_job.violation_of(trial)
+        if (
+            best is None
+            or violation < best[0]
+            or (violation == best[0] and tuning_job.spec.objective_type.is_better(value, than=best[1]))
+        ):
+            best = (violation, value, trial)
+    return None if best is None else best[2]
+
+
+def pareto_front(tuning_job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> list[TrainingJobRecord]:
+    """Of a job with two objectives, the trials that none beats in one without losing in the other.
+
+    The best of the first objective first. Trials that break the bounds of a metric are not among them. Empty for a job
+    with one objective.
+    """
+    second = tuning_job.search.second_objective
+    if second is None:
+        return []
+    first = tuning_job.spec.definitions[0].objective
+    points = []
+    for trial in trials:
+        ours, others = trial.final_value(first.metric_name), trial.final_value(second.metric_name)
+        has_ended_well = tuning_job.objective_status_of(trial) is ObjectiveStatus.SUCCEEDED
+        if ours is not None and others is not None and has_ended_well and tuning_job.violation_of(trial) == 0:
+            points.append(((first.type.sign * ours, second.type.sign * others), trial))
+    front = [(point, trial) for point, trial in points if not any(_dominates(other, point) for other, _ in points)]
+    return [trial for _, trial in sorted(front, key=lambda member: (member[0], member[1].trial_index or 0))]
+
+
+def _dominates(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether `one` is as small in all and smaller in some."""
+    return all(a <= b for a, b in zip(one, other, strict=True)) and any(a < b for a, b in zip(one, other, strict=True))

@@ -1,21 +1,26 @@
--- Version 2. Times are seconds since the epoch. JSON columns hold requests as they were given.
+-- Version 3. Times are seconds since the epoch. JSON columns hold requests as they were given.
 
 -- The service treats tuning-job names as case-insensitive.
+-- `extension` is what the job's search file says, which a request has no word for.
 CREATE TABLE tuning_job (
-    name           TEXT PRIMARY KEY COLLATE NOCASE,
-    request        TEXT NOT NULL,
-    status         TEXT NOT NULL,
-    random_seed    INTEGER NOT NULL,
-    creation_time  REAL NOT NULL,
-    end_time       REAL,
-    failure_reason TEXT NOT NULL DEFAULT ''
+    name                      TEXT PRIMARY KEY COLLATE NOCASE,
+    request                   TEXT NOT NULL,
+    extension                 TEXT,
+    status                    TEXT NOT NULL,
+    random_seed               INTEGER NOT NULL,
+    creation_time             REAL NOT NULL,
+    convergence_detected_time REAL,
+    end_time                  REAL,
+    failure_reason            TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
+-- `definition_name` is that of the training job definition which a trial is of, where its tuning job has several.
 CREATE TABLE training_job (
     name                TEXT PRIMARY KEY,
     request             TEXT NOT NULL,
     tuning_job          TEXT REFERENCES tuning_job (name),
     trial_index         INTEGER,
+    definition_name     TEXT,
     tuned               TEXT NOT NULL DEFAULT '{}',
     gpu_count           INTEGER NOT NULL DEFAULT 0,
     status              TEXT NOT NULL,

@@ -42,14 +42,29 @@ class Store(JobTable):
 
     # Tuning jobs
 
-    def create_tuning_job(self, request: Mapping[str, Any], *, random_seed: int, now: float) -> None:
+    def create_tuning_job(
+        self,
+        request: Mapping[str, Any],
+        *,
+        random_seed: int,
+        now: float,
+        extension: Mapping[str, Any] | None = None,
+    ) -> None:
         """Remember a new tuning job, in progress; raises ResourceInUse where there is one of that name."""
         name = request["HyperParameterTuningJobName"]
         try:
             with self._transaction() as db:
                 db.execute(
-                    "INSERT INTO tuning_job (name, request, status, random_seed, creation_time) VALUES (?, ?, ?, ?, ?)",
-                    (name, json.dumps(request), JobStatus.IN_PROGRESS, random_seed, now),
+                    "INSERT INTO tuning_job (name, request, extension, status, random_seed, creation_time)"
+                    " VALUES (?, ?, ?, ?, ?, ?)",
+                    (
+                        name,
+                        json.dumps(request),
+                        None if extension is None else json.dumps(extension),
+                        JobStatus.IN_PROGRESS,
+                        random_seed,
+                        now,
+                    ),
                 )
         except sqlite3.IntegrityError as error:
             raise ResourceInUse(
@@ -78,6 +93,15 @@ class Store(JobTable):
                 (status, failure_reason, now if status.is_terminal else None, name),
             )
 
+    def set_convergence_detected(self, name: str, now: float) -> None:
+        """Remember when a tuning job was seen to have converged; the first time stays."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE tuning_job SET convergence_detected_time = coalesce(convergence_detected_time, ?)"
+                " WHERE name = ?",
+                (now, name),
+            )
+
     # Training jobs
 
     def create_training_job(
@@ -89,19 +113,21 @@ class Store(JobTable):
         tuning_job: str | None = None,
         trial_index: int | None = None,
         tuned: Mapping[str, str] | None = None,
+        definition_name: str | None = None,
     ) -> None:
         """Remember a new training job, pending; raises ResourceInUse where there is one of that name."""
         name = request["TrainingJobName"]
         try:
             with self._transaction() as db:
                 db.execute(
-                    "INSERT INTO training_job (name, request, tuning_job, trial_index, tuned, gpu_count, status,"
-                    " creation_time) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO training_job (name, request, tuning_job, trial_index, definition_name, tuned,"
+                    " gpu_count, status, creation_time) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         name,
                         json.dumps(request),
                         tuning_job,
                         trial_index,
+                        definition_name,
                         json.dumps(dict(tuned or {})),
                         gpu_count,
                         SecondaryStatus.PENDING,
@@ -314,6 +340,8 @@ def _tuning_job(row: sqlite3.Row) -> TuningJobRecord:
         creation_time=row["creation_time"],
         end_time=row["end_time"],
         failure_reason=row["failure_reason"],
+        extension=None if row["extension"] is None else json.loads(row["extension"]),
+        convergence_detected_time=row["convergence_detected_time"],
     )
 
 
@@ -336,4 +364,5 @@ def _training_job(row: sqlite3.Row, metrics: Mapping[str, MetricSummary]) -> Tra
         training_end_time=row["training_end_time"],
         end_time=row["end_time"],
         metrics=metrics,
+        definition_name=row["definition_name"],
     )

@@ -36,7 +36,7 @@ def filled(store: Store, tuning_file: Path, training_file: Path) -> Store:
 def _add_trial(store: Store, index: int, values: tuple[float, ...], end: SecondaryStatus | None) -> None:
     name = f"digits-{index:03d}-0000000{index}"
     tuned = {"learning_rate": f"0.{index}23456"}
-    request = store.tuning_job("digits").spec.training_job_request(name, tuned, [])
+    request = store.tuning_job("digits").spec.definitions[0].training_job_request(name, tuned, [])
     now = START_SECONDS - 90
     store.create_training_job(request, now=now, tuning_job="digits", trial_index=index, tuned=tuned)
     for status in (SecondaryStatus.STARTING, SecondaryStatus.TRAINING):

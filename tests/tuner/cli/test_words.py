@@ -48,6 +48,11 @@ def test_a_size_has_a_unit_of_a_thousand(size: int, text: str) -> None:
     assert text == words.size(size)
 
 
+def test_a_share_is_told_in_whole_percent() -> None:
+    """As the documentation writes it."""
+    assert ("0 %", "12 %", "100 %") == tuple(words.percent(share) for share in (0.004, 0.123, 1.0))
+
+
 def test_a_count_minds_its_plural() -> None:
     """One trial, two trials."""
     assert ("0 trials", "1 trial", "2 trials") == tuple(words.count(n, "trial") for n in range(3))

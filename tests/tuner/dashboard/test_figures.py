@@ -1,5 +1,6 @@
 """The figures, as values: what is drawn where, without a browser."""
 
+import dataclasses
 import math
 from typing import Any
 
@@ -8,8 +9,16 @@ import pytest
 from tuning_history import TuningHistory
 
 from contracts.jobs import SecondaryStatus
-from tuner.dashboard.figures import Axis, curves_figure, hyperparameter_figure, objective_figure, short_number
+from tuner.dashboard.figures import (
+    Axis,
+    curves_figure,
+    front_figure,
+    hyperparameter_figure,
+    objective_figure,
+    short_number,
+)
 from tuner.dashboard.results import TuningResults, read_results
+from tuner.store.records import pareto_front
 from tuner.store.sqlite_store import Store
 
 
@@ -62,7 +71,8 @@ def test_a_logarithmic_range_gets_a_logarithmic_axis(history: TuningHistory) -> 
     """The picture has the scale in which the search drew; both ends of the range are on it."""
     history.add([0.5], tuned={"learning_rate": "0.0001"})
     results = results_of(history)
-    axes = [hyperparameter_figure(results, parameter).layout.xaxis for parameter in results.ranges[:2]]
+    (definition,) = results.definitions
+    axes = [hyperparameter_figure(results, definition, one).layout.xaxis for one in definition.ranges[:2]]
 
     assert ["log", "linear"] == [axis.type for axis in axes]
     assert axes[0].range[0] < math.log10(0.0001) < math.log10(0.1) < axes[0].range[1]
@@ -73,7 +83,8 @@ def test_categories_stand_side_by_side_each_with_its_trials(history: TuningHisto
     for optimizer in ("sgd", "adam", "sgd", "adam", "sgd"):
         history.add([0.5], tuned={"optimizer": optimizer})
     results = results_of(history)
-    figure = hyperparameter_figure(results, results.ranges[2])
+    (definition,) = results.definitions
+    figure = hyperparameter_figure(results, definition, definition.ranges[2])
     places = {x for trace in figure.data for x in trace.x}
 
     assert ("sgd", "adam") == figure.layout.xaxis.ticktext
@@ -88,7 +99,8 @@ def test_texts_of_users_are_escaped_wherever_plotly_reads_html(store: Store) -> 
     history = TuningHistory(store, ranges=ranges)
     history.add([0.5], tuned={"<b>name</b>": evil})
     results = results_of(history)
-    figure = hyperparameter_figure(results, results.ranges[0])
+    (definition,) = results.definitions
+    figure = hyperparameter_figure(results, definition, definition.ranges[0])
     texts = [figure.layout.xaxis.title.text, *figure.layout.xaxis.ticktext, *figure.data[0].hovertext]
 
     assert not [text for text in texts if "<a" in text or "<b>name" in text]
@@ -150,3 +162,39 @@ def test_an_axis_holds_all_its_values_with_room(values: list[float], is_logarith
 def test_long_numbers_are_shown_short(text: str, short: str) -> None:
     """Six digits are enough to look at; the title and the CSV have all of them."""
     assert short == short_number(text)
+
+
+def searched(history: TuningHistory, extension: dict[str, Any]) -> TuningResults:
+    """The results as they would be with a search file."""
+    results = results_of(history)
+    job = dataclasses.replace(results.job, extension=extension)
+    records = history.store.trials(history.name)
+    by_name = {trial.training_job: trial for trial in results.trials}
+    front = tuple(by_name[record.name] for record in pareto_front(job, records))
+    return dataclasses.replace(results, job=job, front=front)
+
+
+def test_two_objectives_are_drawn_with_their_front(history: TuningHistory) -> None:
+    """A line joins what nobody beats in both."""
+    for accuracy, loss in ((0.5, 0.1), (0.9, 0.4), (0.6, 0.3), (0.7, 0.2)):
+        history.add([accuracy], loss=loss)
+    figure = front_figure(searched(history, {"SecondObjective": {"Type": "Minimize", "MetricName": "train:loss"}}))
+    assert figure is not None
+    drawn = traces(figure)
+
+    assert ((0.9, 0.7, 0.5), (0.4, 0.2, 0.1)) == (drawn["Pareto front"].x, drawn["Pareto front"].y)
+    assert (0.6,) == drawn["others"].x
+    assert front_figure(results_of(history)) is None
+
+
+def test_a_trial_in_which_a_hyperparameter_is_not_there_has_no_mark_over_it(history: TuningHistory) -> None:
+    """It depends on another that had no such value."""
+    history.add([0.5])
+    history.add([0.7])
+    results = results_of(history)
+    without = dataclasses.replace(results.trials[0], tuned={"optimizer": "adam"})
+    results = dataclasses.replace(results, trials=(without, *results.trials[1:]))
+    definition = results.definitions[0]
+    drawn = traces(hyperparameter_figure(results, definition, definition.ranges[0]))
+
+    assert ["best"] == list(drawn)

@@ -90,8 +90,8 @@ def test_everything_wrong_is_told_at_once_in_the_order_of_the_file(load: Load, t
 
 def test_a_request_that_only_this_version_refuses_is_not_supported(load: Load) -> None:
     """AWS would take it, so it is no ValidationError."""
-    with pytest.raises(NotSupported, match=r"job\.yaml:\d+: .*Autotune is not in this version") as caught:
-        load(f"{SHORT}\nAutotune: {{Mode: Enabled}}\n").check()
+    with pytest.raises(NotSupported, match=r"job\.yaml:\d+: .*writing to https://s3/b/out is not in this") as caught:
+        load(f"{SHORT}  OutputDataConfig: {{S3OutputPath: https://s3/b/out}}\n").check()
 
     assert [ViolationKind.NOT_SUPPORTED] == [violation.kind for violation in caught.value.violations]
 

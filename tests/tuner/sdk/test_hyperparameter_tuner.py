@@ -1,5 +1,6 @@
 """`HyperparameterTuner`: the names and manners of the official SDK, on this machine."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -245,3 +246,26 @@ def test_methods_that_need_a_job_say_so_before_fit(session: Session) -> None:
     """The error names the method to call."""
     with pytest.raises(ValueError, match=r"No tuning job available: call fit\(\) first"):
         make_tuner(session).wait()
+
+
+def test_a_search_may_be_given_beside_the_arguments_of_the_official_class(session: Session, tmp_path: Path) -> None:
+    """As a mapping or as a file; a tuner that is attached has it again."""
+    search = {"FirstConfigurations": [{"learning_rate": "0.01", "optimizer": "adam"}]}
+    path = tmp_path / "search.json"
+    path.write_text(json.dumps(search))
+    for name, given in (("mapping", search), ("file", path)):
+        tuner = make_tuner(session, search=given, strategy="Random")
+        tuner.fit(job_name=name)
+        first = session.store.trials(name)[0]
+
+        assert {"learning_rate": "0.01", "optimizer": "adam"} == dict(first.tuned)
+        assert search == HyperparameterTuner.attach(name, session).search
+
+
+def test_a_search_that_is_wrong_is_refused_before_anything_starts(session: Session) -> None:
+    """Its names are those of the ranges, and something has to keep its constraints."""
+    for constraint in ("rate < 1", "learning_rate > 1"):
+        with pytest.raises(ValidationError):
+            make_tuner(session, search={"Constraints": [constraint]}).fit(job_name="never")
+
+    assert [] == session.store.tuning_jobs()

@@ -18,8 +18,9 @@ from contracts.ranges import (
     ParameterRange,
     ScalingType,
 )
-from tuner.search.bayesian_search import BayesianSearch, warped
+from tuner.search.bayesian_search import BayesianSearch
 from tuner.search.embedding import Embedding
+from tuner.search.evidence import warped
 from tuner.search.goal import Goal
 from tuner.search.space import SearchSpace
 from tuner.search.strategy import Trial, make_strategy, trial_generator

@@ -8,110 +8,170 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuner.search.acquisition import ExpectedImprovement, climb, log_h
-from tuner.search.embedding import FloatArray
-from tuner.search.gaussian_process import Observations, Prior, most_probable, posterior_draws
+from tuner.search.gaussian_process import Coordinates, Model, Observations, Processes
+from tuner.search.inference import most_probable, posterior_draws
+from tuner.search.warping import FloatArray, Warping, unwarped
 
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def some_observations(seed: int, *, count: int = 8, ranges: int = 3) -> tuple[Observations, np.random.Generator]:
-    """A smooth function of the first two coordinates, seen at random points; the last range has two coordinates."""
+def a_model(*, numbers: int = 2, texts: int = 0, parents: int = 0) -> Model:
+    """Ranges of numbers, and one of so many texts."""
+    groups = [*range(numbers), *[numbers] * texts]
+    return Model(
+        coordinates=Coordinates(
+            groups=np.array(groups),
+            is_number=np.array([group < numbers for group in groups]),
+            shapes=np.tile([-0.3, 0.1], (numbers, 1)),
+            spreads=np.full((numbers, 2), 0.3),
+        ),
+        parents=parents,
+    )
+
+
+def some_observations(seed: int, *, count: int = 8, parents: int = 0) -> tuple[Observations, np.random.Generator]:
+    """A smooth function of two numbers and a text, seen at random points."""
     generator = np.random.default_rng(seed)
-    X = generator.random((count, ranges + 1))
-    y = np.sin(3 * X[:, 0]) + X[:, 1] ** 2
-    groups = np.array([*range(ranges), ranges - 1])
-    return Observations(groups=groups, X=X, y=(y - y.mean()) / y.std()), generator
+    X = np.hstack([generator.random((count, 2)), np.eye(3)[generator.integers(3, size=count)] / math.sqrt(2)])
+    y = np.sin(3 * X[:, 0]) + X[:, 1] ** 2 - X[:, 2]
+    model = a_model(texts=3, parents=parents)
+    tasks = generator.integers(parents + 1, size=count)
+    return Observations(model=model, X=X, y=(y - y.mean()) / y.std(), tasks=tasks), generator
 
 
-def theta(lengthscale: float, noise: float, *, ranges: int = 3) -> FloatArray:
-    """Hyperparameters with one lengthscale for all ranges."""
-    return np.array([*[math.log(lengthscale)] * ranges, 0.0, math.log(noise)])
+def a_theta(model: Model, generator: np.random.Generator, *, noise: float = 0.05) -> FloatArray:
+    """Hyperparameters near their prior means, with so much noise."""
+    theta = model.mean + 0.3 * model.deviation * generator.standard_normal(len(model.mean))
+    theta[-1] = math.log(noise)
+    return theta
+
+
+def conditioned(observations: Observations, *thetas: FloatArray) -> Processes:
+    """The processes under these hyperparameters."""
+    return observations.condition(np.array(thetas))
 
 
 @given(seed=SEEDS)
 def test_with_little_noise_the_process_goes_through_its_observations(seed: int) -> None:
-    """And it is sure of itself there, as it is not elsewhere."""
-    observations, _ = some_observations(seed)
-    process = observations.condition(theta(0.5, 1e-8))
-    mean, variance = process.predict(observations.X)
-    _, far = process.predict(observations.X[:1] + 50)
-
-    assert np.allclose(observations.y, mean, atol=1e-3)
-    assert np.all(variance < 1e-3)
-    assert far[0] == pytest.approx(1.0)
-
-
-@given(seed=SEEDS, lengthscale=st.floats(0.05, 5), noise=st.floats(1e-6, 1.0))
-def test_variance_is_positive_and_no_more_than_before_any_observation(
-    seed: int, lengthscale: float, noise: float
-) -> None:
-    """Whatever the hyperparameters."""
+    """And it is sure of itself there."""
     observations, generator = some_observations(seed)
-    _, variance = observations.condition(theta(lengthscale, noise)).predict(generator.random((20, 4)))
+    mean, variance = conditioned(observations, a_theta(observations.model, generator, noise=1e-8)).predict(
+        observations.X
+    )
+
+    assert np.allclose(observations.y, mean[0], atol=1e-2)
+    assert np.all(variance < 1e-2)
+
+
+@given(seed=SEEDS, noise=st.floats(1e-6, 1.0), parents=st.integers(0, 2))
+def test_variance_is_positive_and_no_more_than_before_any_observation(seed: int, noise: float, parents: int) -> None:
+    """Whatever the hyperparameters, and whoever else's observations there are."""
+    observations, generator = some_observations(seed, parents=parents)
+    theta = a_theta(observations.model, generator, noise=noise)
+    few = observations.some(np.array([0]))
+    _, variance = conditioned(observations, theta).predict(observations.X)
+    _, before = conditioned(few, theta).predict(observations.X)
 
     assert np.all(variance > 0)
-    assert np.all(variance <= 1 + 1e-9)
+    assert np.all(variance <= before + 1e-6)
 
 
-@given(seed=SEEDS)
-def test_the_likelihoods_gradient_is_that_of_the_likelihood(seed: int) -> None:
-    """Compared with differences; two coordinates share the last lengthscale."""
-    observations, generator = some_observations(seed)
-    point = theta(0.7, 0.05) + generator.normal(0, 0.3, 5)
-    step = 1e-5
-    differences = [
-        (observations.log_likelihood(point + step * unit) - observations.log_likelihood(point - step * unit))
-        / (2 * step)
-        for unit in np.eye(5)
-    ]
+@given(seed=SEEDS, parents=st.integers(0, 2))
+def test_the_likelihoods_gradient_is_that_of_the_likelihood(seed: int, parents: int) -> None:
+    """Compared with differences, in every hyperparameter."""
+    observations, generator = some_observations(seed, parents=parents)
+    theta = a_theta(observations.model, generator)
+    step = 1e-5 * np.eye(len(theta))
+    likelihood, gradient = observations.log_likelihood_with_gradient(theta)
+    differences = (observations.log_likelihoods(theta + step) - observations.log_likelihoods(theta - step)) / 2e-5
 
-    assert np.allclose(differences, observations.log_likelihood_gradient(point), rtol=1e-4, atol=1e-5)
+    assert float(observations.log_likelihoods(theta[None])[0]) == pytest.approx(likelihood)
+    assert np.allclose(differences, gradient, rtol=1e-4, atol=1e-5)
 
 
-@given(seed=SEEDS)
-def test_the_predictions_gradient_is_that_of_the_prediction(seed: int) -> None:
-    """Mean and variance, also at an observation, where a distance is 0."""
-    observations, generator = some_observations(seed)
-    process = observations.condition(theta(0.7, 0.05))
-    for x in (generator.random(4), observations.X[0]):
-        mean, variance, mean_slope, variance_slope = process.predict_with_gradient(x)
-        batch_mean, batch_variance = process.predict(x[None])
-        step = 1e-5
-        there = [process.predict((x + step * unit)[None]) for unit in np.eye(4)]
-        back = [process.predict((x - step * unit)[None]) for unit in np.eye(4)]
+@given(seed=SEEDS, parents=st.integers(0, 1))
+def test_the_predictions_gradient_is_that_of_the_prediction(seed: int, parents: int) -> None:
+    """Mean and variance of numbers, also at an observation, where a distance is 0."""
+    observations, generator = some_observations(seed, parents=parents)
+    model = observations.model
+    processes = conditioned(observations, a_theta(model, generator), a_theta(model, generator))
+    x = np.vstack([generator.uniform(0.05, 0.95, (2, 5)), np.clip(observations.X[:1], 0.05, 0.95)])
+    mean, variance, mean_slope, variance_slope = processes.predict_with_gradient(x)
+    expected_mean, expected_variance = processes.predict(x)
 
-        assert np.allclose([mean, variance], [batch_mean[0], batch_variance[0]], atol=1e-8)
-        assert np.allclose(
-            mean_slope, [(a[0][0] - b[0][0]) / (2 * step) for a, b in zip(there, back, strict=True)], atol=1e-4
-        )
-        assert np.allclose(
-            variance_slope, [(a[1][0] - b[1][0]) / (2 * step) for a, b in zip(there, back, strict=True)], atol=1e-4
-        )
+    assert np.allclose(expected_mean, mean, atol=1e-8)
+    assert np.allclose(expected_variance, variance, atol=1e-8)
+    for column in model.columns:
+        step = 1e-6 * np.eye(5)[column]
+        after, before = processes.predict(x + step), processes.predict(x - step)
+
+        assert np.allclose((after[0] - before[0]) / 2e-6, mean_slope[..., column], rtol=1e-3, atol=1e-3)
+        assert np.allclose((after[1] - before[1]) / 2e-6, variance_slope[..., column], rtol=1e-3, atol=1e-3)
 
 
 def test_draws_of_the_hyperparameters_follow_the_prior_where_nothing_was_learned() -> None:
-    """One observation says next to nothing of lengthscales: the chain must have the prior's mean and spread."""
-    observations = Observations(groups=np.array([0]), X=np.array([[0.5]]), y=np.array([0.0]))
-    prior = Prior.for_dimensions(1)
-    draws = np.array(
-        posterior_draws(
-            prior, observations, start=prior.mean, count=3000, thinning=1, generator=np.random.default_rng(0)
-        )
-    )
+    """One observation says next to nothing of lengthscales: the chains must have the prior's mean and spread."""
+    model = a_model(numbers=1)
+    observations = Observations(model=model, X=np.array([[0.5]]), y=np.array([0.0]), tasks=np.array([0]))
+    draws = posterior_draws(observations, start=model.mean, chains=500, steps=12, generator=np.random.default_rng(0))
 
-    assert draws[:, 0].mean() == pytest.approx(prior.mean[0], abs=0.15)
-    assert draws[:, 0].std() == pytest.approx(prior.deviation[0], rel=0.1)
+    assert np.allclose(draws[:, :3].mean(0), model.mean[:3], atol=0.15)
+    assert np.allclose(draws[:, :3].std(0), model.deviation[:3], rtol=0.12)
 
 
 def test_the_most_probable_hyperparameters_see_which_range_matters() -> None:
     """A range that does nothing gets a long lengthscale."""
     generator = np.random.default_rng(1)
     X = generator.random((40, 2))
-    observations = Observations(groups=np.array([0, 1]), X=X, y=np.sin(6 * X[:, 0]) * math.sqrt(2))
-    prior = Prior.for_dimensions(2)
-    found = most_probable(prior, observations, [prior.mean])
+    observations = Observations(
+        model=a_model(), X=X, y=np.sin(6 * X[:, 0]) * math.sqrt(2), tasks=np.zeros(40, dtype=int)
+    )
+    found = most_probable(observations, [observations.model.mean])
 
     assert found[1] > found[0] + 1
+
+
+def test_a_scale_that_should_have_been_logarithmic_is_learned() -> None:
+    """The lower end is stretched: log a goes well below what was expected of it."""
+    generator = np.random.default_rng(2)
+    X = generator.random((40, 1)) ** 6
+    y = (np.log10(X[:, 0] + 1e-5) + 2) ** 2
+    model = a_model(numbers=1)
+    found = most_probable(
+        Observations(model=model, X=X, y=(y - y.mean()) / y.std(), tasks=np.zeros(40, dtype=int)), [model.mean]
+    )
+
+    assert found[1] < model.mean[1] - 0.3
+
+
+def test_a_parent_that_agrees_is_believed_and_one_that_does_not_is_not() -> None:
+    """The correlation with each is learned from the values that this job has of its own."""
+    generator = np.random.default_rng(3)
+    X = generator.random((40, 2))
+    tasks = np.repeat([0, 1, 2], [10, 15, 15])
+    y = np.sin(5 * X[:, 0]) + X[:, 1]
+    y[tasks == 2] *= -1
+    for task in range(3):
+        y[tasks == task] = (y[tasks == task] - y[tasks == task].mean()) / y[tasks == task].std()
+    observations = Observations(model=a_model(parents=2), X=X, y=y, tasks=tasks)
+    _, agrees, contradicts = observations.model.correlations(most_probable(observations, [observations.model.mean]))
+
+    assert agrees > 0.8
+    assert contradicts < 0.2
+
+
+@given(places=st.lists(st.floats(0.001, 0.999), min_size=1, max_size=5), a=st.floats(0.4, 3), b=st.floats(0.4, 3))
+def test_warping_keeps_the_order_and_can_be_undone(places: list[float], a: float, b: float) -> None:
+    """The ends stay where they are."""
+    warping = Warping(columns=np.array([0]), a=np.array([a]), b=np.array([b]))
+    points = np.array(sorted([0.0, *places, 1.0]))[:, None]
+    warped = warping(points)
+
+    assert np.all(np.diff(warped[:, 0]) >= 0)
+    assert warped[0, 0] == pytest.approx(0, abs=0.1)
+    assert warped[-1, 0] == pytest.approx(1, abs=0.1)
+    inside = (warped[:, 0] > 1e-3) & (warped[:, 0] < 1 - 1e-3) & (points[:, 0] > 1e-3) & (points[:, 0] < 0.999)
+    assert np.allclose(points[inside, 0], unwarped(warped[inside, 0], np.array(a), np.array(b)), rtol=1e-4)
 
 
 @pytest.mark.parametrize("z", [-30.0, -5.0, -1.0, -0.999, 0.0, 1.0, 8.0])
@@ -135,44 +195,65 @@ def test_log_h_is_finite_and_grows(z: float) -> None:
     assert there > here
 
 
+def an_improvement(observations: Observations, generator: np.random.Generator, incumbent: float) -> ExpectedImprovement:
+    """Averaged over two processes, over the same incumbent."""
+    thetas = [a_theta(observations.model, generator, noise=0.01) for _ in range(2)]
+    return ExpectedImprovement(processes=conditioned(observations, *thetas), incumbents=np.full(2, incumbent))
+
+
 @given(seed=SEEDS)
 def test_the_improvements_gradient_is_that_of_the_improvement(seed: int) -> None:
-    """Averaged over two processes, near the incumbent and far from it."""
+    """Near the incumbent and far from it, at several points at once."""
     observations, generator = some_observations(seed)
-    processes = [observations.condition(theta(scale, 0.01)) for scale in (0.4, 1.0)]
     for incumbent in (-1.0, -6.0):
-        improvement = ExpectedImprovement(processes=processes, incumbents=[incumbent] * 2)
-        x = generator.random(4)
-        value, slope = improvement.with_gradient(x)
-        step = 1e-5
-        differences = [
-            (improvement((x + step * unit)[None])[0] - improvement((x - step * unit)[None])[0]) / (2 * step)
-            for unit in np.eye(4)
-        ]
+        improvement = an_improvement(observations, generator, incumbent)
+        x = generator.uniform(0.05, 0.95, (3, 5))
+        values, slopes = improvement.with_gradient(x)
 
-        assert value == pytest.approx(float(improvement(x[None])[0]), rel=1e-9, abs=1e-9)
-        assert np.allclose(differences, slope, rtol=1e-3, atol=1e-3)
+        assert np.allclose(improvement(x), values, rtol=1e-6, atol=1e-6)
+        for column in observations.model.columns:
+            step = 1e-6 * np.eye(5)[column]
+            differences = (improvement(x + step) - improvement(x - step)) / 2e-6
+
+            assert np.allclose(differences, slopes[:, column], rtol=2e-3, atol=2e-3)
 
 
 @given(seed=SEEDS)
 def test_climbing_never_goes_down_and_never_leaves_the_cube(seed: int) -> None:
-    """Coordinates that are not free stay where they are."""
+    """Together, several climbers go up; coordinates that are not free stay where they are."""
     observations, generator = some_observations(seed)
-    improvement = ExpectedImprovement(processes=[observations.condition(theta(0.5, 0.01))], incumbents=[-1.0])
-    start = generator.random(4)
-    top = climb(improvement, start, np.array([True, True, False, False]))
+    improvement = an_improvement(observations, generator, -1.0)
+    starts = generator.random((3, 5))
+    tops = climb(improvement, starts, observations.model.coordinates.is_number)
 
-    assert improvement(top[None])[0] >= improvement(start[None])[0] - 1e-6
-    assert np.all((top >= 0) & (top <= 1))
-    assert np.array_equal(start[2:], top[2:])
+    assert improvement(tops).sum() >= improvement(starts).sum() - 1e-6
+    assert np.all((tops >= 0) & (tops <= 1))
+    assert np.array_equal(starts[:, 2:], tops[:, 2:])
 
 
 def test_fantasies_make_sure_of_what_is_pending() -> None:
-    """Once a trial runs somewhere, there is little left to learn there."""
+    """Once a trial runs somewhere, there is little left to learn there; each process imagines a value of its own."""
     observations, generator = some_observations(3)
-    process = observations.condition(theta(0.3, 1e-4))
-    waiting = np.array([[0.9, 0.9, 0.1, 0.1]])
-    _, before = process.predict(waiting)
-    _, after = process.with_fantasies(waiting, generator).predict(waiting)
+    thetas = [a_theta(observations.model, generator, noise=1e-4) for _ in range(2)]
+    processes = conditioned(observations, *thetas)
+    waiting = np.array([[0.9, 0.9, 0.7, 0.0, 0.0]])
+    _, before = processes.predict(waiting)
+    mean, after = processes.with_fantasies(waiting, generator).predict(waiting)
 
-    assert after[0] < before[0] / 10
+    assert np.all(after < before / 10)
+    assert mean[0, 0] != mean[1, 0]
+
+
+def test_fantasies_are_drawn_from_what_is_known() -> None:
+    """Many draws have the mean and the variance that was predicted, and the noise."""
+    observations, generator = some_observations(4)
+    theta = a_theta(observations.model, generator, noise=0.1)
+    processes = conditioned(observations, *[theta] * 4000)
+    waiting = np.array([[0.5, 0.9, 0.7, 0.0, 0.0]])
+    mean, variance = (one[0, 0] for one in processes.predict(waiting))
+    imagined = processes.with_fantasies(waiting, generator)
+    L = np.linalg.inv(imagined.inverses[0])
+    values = imagined.whitened @ L[-1]
+
+    assert mean == pytest.approx(values.mean(), abs=0.05)
+    assert variance + 0.1 == pytest.approx(values.var(), rel=0.1)

@@ -19,6 +19,13 @@ VALUES ('old', '{"TrainingJobName": "old"}', 1, 'Training', 'abc', 1.0);
 INSERT INTO gpu_lease (gpu, training_job) VALUES ('GPU-a', 'old');
 """
 
+A_JOB_OF_VERSION_2 = """
+INSERT INTO tuning_job (name, request, status, random_seed, creation_time)
+VALUES ('old', '{"HyperParameterTuningJobName": "old"}', 'InProgress', 7, 1.0);
+INSERT INTO training_job (name, request, tuning_job, trial_index, status, creation_time)
+VALUES ('old-001', '{"TrainingJobName": "old-001"}', 'old', 1, 'Training', 1.0);
+"""
+
 
 def columns(path: Path) -> dict[str, set[tuple[object, ...]]]:
     """All tables of a file with their columns: name, type, whether needed, default, place in the key."""
@@ -56,6 +63,15 @@ def test_what_version_1_remembered_is_kept(tmp_path: Path) -> None:
 
         assert (SecondaryStatus.TRAINING, 1) == (job.status, job.gpu_count)
         assert ("GPU-a",) == store.leased_gpus("old", JobKind.TRAINING)
+
+
+def test_what_version_2_remembered_is_kept(tmp_path: Path) -> None:
+    """A tuning job of that time has nothing but its request."""
+    with Store(home_of_version(2, tmp_path / "old.db", A_JOB_OF_VERSION_2)) as store:
+        job = store.tuning_job("old")
+
+        assert ("old", None, None) == (job.name, job.extension, job.convergence_detected_time)
+        assert [None] == [trial.definition_name for trial in store.trials("old")]
 
 
 def test_a_migration_that_is_cut_short_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from job_requests import training_request, tuning_request
 from contracts.errors import IllegalTransition
 from contracts.jobs import JobStatus, ObjectiveStatus, SecondaryStatus, StopReason
 from tuner.errors import ResourceInUse, ResourceNotFound, StoreError
-from tuner.store.records import Observation, best_training_job
+from tuner.store.records import Observation, best_training_job, pareto_front
 from tuner.store.sqlite_store import Store
 
 ACCURACY = "validation:accuracy"
@@ -274,3 +274,62 @@ def test_requests_are_stored_as_json(tmp_path: Path) -> None:
     raw.close()
 
     assert training_request() == json.loads(text)
+
+
+def test_what_the_request_has_no_word_for_is_kept_beside_it(store: Store) -> None:
+    """As it was given, and as nothing where there is nothing."""
+    store.create_tuning_job(tuning_request("with"), random_seed=1, now=1, extension={"Constraints": ["a < b"]})
+    store.create_tuning_job(tuning_request("without"), random_seed=1, now=2)
+
+    assert {"Constraints": ["a < b"]} == store.tuning_job("with").extension
+    assert store.tuning_job("without").extension is None
+
+
+def test_a_tuning_job_converges_once(store: Store) -> None:
+    """The first time is kept, whoever sees it again."""
+    store.create_tuning_job(tuning_request("tune"), random_seed=1, now=1)
+    store.set_convergence_detected("Tune", 5.0)
+    store.set_convergence_detected("tune", 9.0)
+
+    assert 5.0 == store.tuning_job("tune").convergence_detected_time
+
+
+def test_a_trial_knows_the_definition_it_is_of(store: Store) -> None:
+    """By the name that the definition has in the tuning job's request."""
+    store.create_tuning_job(tuning_request("tune"), random_seed=1, now=1)
+    store.create_training_job(training_request("a"), now=1, tuning_job="tune", trial_index=1, definition_name="svm")
+    store.create_training_job(training_request("b"), now=1, tuning_job="tune", trial_index=2)
+
+    assert ["svm", None] == [trial.definition_name for trial in store.trials("tune")]
+
+
+def test_of_two_objectives_the_front_is_what_nobody_beats_in_both(store: Store) -> None:
+    """Equal points are all in it; trials that break a bound, failed, or lack a metric are not."""
+    extension = {
+        "SecondObjective": {"Type": "Minimize", "MetricName": "size"},
+        "MetricConstraints": [{"MetricName": "size", "Maximum": 50}],
+    }
+    store.create_tuning_job(tuning_request(), random_seed=1, now=1, extension=extension)
+    endings: list[tuple[float, float | None, SecondaryStatus]] = [
+        (0.9, 40, SecondaryStatus.COMPLETED),
+        (0.7, 10, SecondaryStatus.COMPLETED),
+        (0.6, 20, SecondaryStatus.COMPLETED),
+        (0.7, 10, SecondaryStatus.COMPLETED),
+        (0.99, 60, SecondaryStatus.COMPLETED),
+        (0.95, 1, SecondaryStatus.FAILED),
+        (0.98, None, SecondaryStatus.COMPLETED),
+    ]
+    for index, (accuracy, size, status) in enumerate(endings, start=1):
+        store.create_training_job(training_request(f"t-{index}"), now=1, tuning_job="tune", trial_index=index)
+        metrics = [(ACCURACY, accuracy), *([] if size is None else [("size", size)])]
+        store.record_observations(
+            f"t-{index}",
+            [Observation(host="algo-1", line=1, match=0, metric=name, value=value, time=1) for name, value in metrics],
+        )
+        finish(store, f"t-{index}", status)
+    job, trials = store.tuning_job("tune"), store.trials("tune")
+
+    assert [1, 2, 4] == [trial.trial_index for trial in pareto_front(job, trials)]
+    best = best_training_job(job, trials)
+    assert best is not None
+    assert 1 == best.trial_index
