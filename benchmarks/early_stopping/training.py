@@ -5,30 +5,25 @@ training that diverged prints them; what is looked for in a log finds no number 
 """
 
 import functools
+import importlib
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import (  # type: ignore[import-untyped]
-    load_breast_cancer,
-    load_diabetes,
-    load_digits,
-    load_wine,
-    make_classification,
-    make_friedman1,
-)
-from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor  # type: ignore[import-untyped]
-from sklearn.linear_model import SGDClassifier  # type: ignore[import-untyped]
-from sklearn.metrics import log_loss  # type: ignore[import-untyped]
-from sklearn.neural_network import MLPClassifier, MLPRegressor  # type: ignore[import-untyped]
 
 Array = NDArray[np.float64]
 Configuration = Mapping[str, str]
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def _scikit(module: str) -> Any:
+    """A module of scikit-learn, which only the environment that trains tables has."""
+    return importlib.import_module(f"sklearn.{module}")
 
 
 @functools.cache
@@ -55,7 +50,7 @@ def network_accuracy(name: str, epochs: int, configuration: Configuration) -> Ar
 def adam_accuracy(name: str, epochs: int, configuration: Configuration) -> Array:
     """The share of unseen rows that scikit-learn's network, trained by Adam, gets right, by epoch."""
     inputs, targets, unseen, unseen_targets = halves(name, 640)
-    model = MLPClassifier(**_adam(configuration))
+    model = _scikit("neural_network").MLPClassifier(**_adam(configuration))
 
     def score(_: int) -> float:
         model.partial_fit(inputs, targets, classes=np.unique(targets))
@@ -68,7 +63,7 @@ def adam_error(name: str, epochs: int, configuration: Configuration) -> Array:
     """Squared error on unseen rows, relative to the targets' variance, of scikit-learn's network, by epoch."""
     inputs, targets, unseen, unseen_targets = halves(name, 400)
     centre, scale = targets.mean(), targets.std()
-    model = MLPRegressor(**_adam(configuration))
+    model = _scikit("neural_network").MLPRegressor(**_adam(configuration))
 
     def score(_: int) -> float:
         model.partial_fit(inputs, (targets - centre) / scale)
@@ -80,7 +75,11 @@ def adam_error(name: str, epochs: int, configuration: Configuration) -> Array:
 def boosting_error(name: str, epochs: int, configuration: Configuration) -> Array:
     """Squared error on unseen rows, relative to the targets' variance, after each second tree of gradient boosting."""
     inputs, targets, unseen, unseen_targets = halves(name, 400)
-    model = GradientBoostingRegressor(n_estimators=2 * epochs, **_boosting(configuration)).fit(inputs, targets)
+    model = (
+        _scikit("ensemble")
+        .GradientBoostingRegressor(n_estimators=2 * epochs, **_boosting(configuration))
+        .fit(inputs, targets)
+    )
     errors = [np.mean((guess - unseen_targets) ** 2) / unseen_targets.var() for guess in model.staged_predict(unseen)]
     return np.array(errors[1::2])
 
@@ -88,16 +87,23 @@ def boosting_error(name: str, epochs: int, configuration: Configuration) -> Arra
 def boosting_loss(name: str, epochs: int, configuration: Configuration) -> Array:
     """Cross-entropy on unseen rows after each tree of gradient boosting."""
     inputs, targets, unseen, unseen_targets = halves(name, 500)
-    model = GradientBoostingClassifier(n_estimators=epochs, **_boosting(configuration)).fit(inputs, targets)
+    model = (
+        _scikit("ensemble")
+        .GradientBoostingClassifier(n_estimators=epochs, **_boosting(configuration))
+        .fit(inputs, targets)
+    )
     return np.array(
-        [log_loss(unseen_targets, odds, labels=model.classes_) for odds in model.staged_predict_proba(unseen)]
+        [
+            _scikit("metrics").log_loss(unseen_targets, odds, labels=model.classes_)
+            for odds in model.staged_predict_proba(unseen)
+        ]
     )
 
 
 def linear_accuracy(name: str, epochs: int, configuration: Configuration) -> Array:
     """The share of unseen rows that a linear model, trained by plain SGD, gets right, by epoch: a noisy curve."""
     inputs, targets, unseen, unseen_targets = halves(name, 640)
-    model = SGDClassifier(
+    model = _scikit("linear_model").SGDClassifier(
         loss=configuration["loss"],
         penalty="l2",
         alpha=float(configuration["alpha"]),
@@ -211,13 +217,13 @@ _SCHEDULES: Mapping[str, Callable[[float], float]] = {
     "steps": lambda done: 0.1 ** int(3 * done),
 }
 _LOADERS: Mapping[str, Callable[[], tuple[Array, Array]]] = {
-    "digits": lambda: load_digits(return_X_y=True),
-    "cancer": lambda: load_breast_cancer(return_X_y=True),
-    "wine": lambda: load_wine(return_X_y=True),
-    "diabetes": lambda: load_diabetes(return_X_y=True),
-    "classes": lambda: make_classification(
+    "digits": lambda: _scikit("datasets").load_digits(return_X_y=True),
+    "cancer": lambda: _scikit("datasets").load_breast_cancer(return_X_y=True),
+    "wine": lambda: _scikit("datasets").load_wine(return_X_y=True),
+    "diabetes": lambda: _scikit("datasets").load_diabetes(return_X_y=True),
+    "classes": lambda: _scikit("datasets").make_classification(
         1200, 20, n_informative=10, n_classes=4, flip_y=0.05, class_sep=0.8, random_state=3
     ),
-    "friedman": lambda: make_friedman1(800, 10, noise=1.0, random_state=3),
+    "friedman": lambda: _scikit("datasets").make_friedman1(800, 10, noise=1.0, random_state=3),
     "cifar": _cifar,
 }

@@ -116,9 +116,7 @@ class BayesianSearch:
             return None
         seen = evidence.observations
         if seen.model.parents and len(evidence.ended) < _FEWEST_VALUES and len(trials) % 2:
-            return (
-                None  # a place that no parent is asked about: what they are worth shows beside those that they praise
-            )
+            return None  # a place that nobody praises: beside it shows what the parents' praise is worth
         waiting = embedding.embed_configurations(
             [trial.configuration for trial in trials if trial.status is ObjectiveStatus.PENDING]
         )

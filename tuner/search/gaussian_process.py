@@ -2,7 +2,7 @@
 
 Notation
     X (n, d)  the embedded points of the observations           y (n,)   their values, standardised
-    Z (n, d)  the points after warping, see `warping`           F (n, f) their main effects, see `_main_effects`
+    Z (n, d)  the points after warping, see `warping`           F (n, f) their main effects, see `Model`
     K (n, n)  the kernel matrix                                 L        lower Cholesky factor of K + noise I
     theta     the hyperparameters, on scales on which their prior is normal; `Model` says which stands where
 
