@@ -8,6 +8,7 @@ pytest's own temporary folder.
 import itertools
 import os
 import secrets
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,9 @@ from tuner.errors import EngineError, EngineUnreachable
 # An example that is slow because the machine is busy is no failure.
 hypothesis.settings.register_profile("algodock", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("algodock")
+
+# `nohup make test` begins with this signal ignored, and a program that is told to ignore it does.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 #: What `shell_image` does.
 GREETING = 'echo "hello from $0"'
