@@ -8,9 +8,8 @@ from pathlib import Path
 
 from contracts.channels import Compression, InputMode, RecordWrapper, SourceType
 from contracts.metrics import MetricDefinition
+from contracts.tuning import EPOCH_NAMES
 
-#: The names of the hyperparameter that counts epochs; the service's Hyperband knows these.
-_EPOCH_NAMES = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")
 _SEED_NAMES = ("seed", "random_seed", "random-seed", "random_state")
 #: What names of hyperparameters begin with that the SDK adds for its toolkits: which program to run, what to log.
 SDK_PREFIX = "sagemaker_"
@@ -70,7 +69,7 @@ class GoodCase:
     @property
     def epochs(self) -> int | None:
         """How many epochs the good case trains, where a hyperparameter says so."""
-        name = self._first_of(_EPOCH_NAMES)
+        name = self._first_of(EPOCH_NAMES)
         return None if name is None or not is_integer(self.hyperparameters[name]) else int(self.hyperparameters[name])
 
     @property
@@ -91,7 +90,7 @@ class GoodCase:
 
     def longer(self) -> Mapping[str, str]:
         """The hyperparameters with a thousand times the epochs, where one counts them."""
-        name, epochs = self._first_of(_EPOCH_NAMES), self.epochs
+        name, epochs = self._first_of(EPOCH_NAMES), self.epochs
         if name is None or epochs is None:
             return self.hyperparameters
         return {**self.hyperparameters, name: str(epochs * _LONGER)}

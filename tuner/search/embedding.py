@@ -7,7 +7,7 @@ integers and texts where they can be, and not between.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from contracts.naming import MAGNITUDES, NEAR_ONE, words_of
 from contracts.ranges import CategoricalParameterRange, ContinuousParameterRange, ParameterRange, ScalingType
 from tuner.search.gaussian_process import Coordinates
 from tuner.search.space import SearchSpace
-from tuner.search.warping import FloatArray, unwarped
+from tuner.search.warping import FloatArray, unwarped, warped
 
 _APART = 1 / math.sqrt(2)
 #: How far log a and log b of a range's warping may be from what is expected: of a scale that somebody chose, and of one
@@ -41,11 +41,14 @@ class Embedding:
 
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
-        widths = [
-            len(one.values) if isinstance(one, CategoricalParameterRange) and len(one.values) > 1 else 1
-            for one in space.ranges
-        ]
+        widths = [one.size if isinstance(one, CategoricalParameterRange) else 1 for one in space.ranges]
         self._starts = np.concatenate(([0], np.cumsum(widths)[:-1])).astype(int)
+        #: Of each range of several texts: its column, its first coordinate, and how many it has.
+        self._texts = [
+            (column, self._starts[column], one.size)
+            for column, one in enumerate(space.ranges)
+            if isinstance(one, CategoricalParameterRange) and one.size > 1
+        ]
         self.numbers = np.array([column for column, one in enumerate(space.ranges) if _is_number(one)], dtype=int)
         moves = [isinstance(one, ContinuousParameterRange) and one.size is None for one in space.ranges]
         self.is_continuous_range: NDArray[np.bool_] = np.array(moves)
@@ -63,10 +66,9 @@ class Embedding:
         embedded = np.zeros((len(points), len(self.coordinates.groups)))
         snapped = self.space.snap(points)
         embedded[:, self._starts[self.numbers]] = snapped[:, self.numbers]
-        for column, parameter in enumerate(self.space.ranges):
-            if isinstance(parameter, CategoricalParameterRange) and len(parameter.values) > 1:
-                places = np.minimum((snapped[:, column] * len(parameter.values)).astype(int), len(parameter.values) - 1)
-                embedded[np.arange(len(points)), self._starts[column] + places] = _APART
+        for column, start, count in self._texts:
+            places = np.minimum((snapped[:, column] * count).astype(int), count - 1)
+            embedded[np.arange(len(points)), start + places] = _APART
         return embedded
 
     def embed_configurations(self, configurations: Sequence[Mapping[str, str]]) -> FloatArray:
@@ -81,27 +83,22 @@ class Embedding:
         """The points of the unit cube of embedded points: (m, coordinates) -> (m, ranges)."""
         points = np.full((len(embedded), len(self.space.ranges)), 0.5)
         points[:, self.numbers] = embedded[:, self._starts[self.numbers]]
-        for column, parameter in enumerate(self.space.ranges):
-            if isinstance(parameter, CategoricalParameterRange) and len(parameter.values) > 1:
-                start, count = self._starts[column], len(parameter.values)
-                points[:, column] = (embedded[:, start : start + count].argmax(1) + 0.5) / count
+        for column, start, count in self._texts:
+            points[:, column] = (embedded[:, start : start + count].argmax(1) + 0.5) / count
         return points
 
     def evened(self, points: FloatArray) -> FloatArray:
         """Points of the unit cube as they lie on the scales that are expected: (m, ranges) -> (m, ranges)."""
-        evened = points.copy()
-        if len(self.numbers):
-            a, b = np.exp(self.coordinates.shapes.T)
-            evened[:, self.numbers] = 1 - (1 - points[:, self.numbers] ** a) ** b
-        return evened
+        return self._bent(points, warped)
 
     def unevened(self, places: FloatArray) -> FloatArray:
         """The inverse of `evened`."""
-        points = places.copy()
-        if len(self.numbers):
-            a, b = np.exp(self.coordinates.shapes.T)
-            points[:, self.numbers] = unwarped(places[:, self.numbers], a, b)
-        return points
+        return self._bent(places, unwarped)
+
+    def _bent(self, points: FloatArray, by: Callable[[FloatArray, FloatArray, FloatArray], FloatArray]) -> FloatArray:
+        bent = points.copy()
+        bent[:, self.numbers] = by(points[:, self.numbers], *np.exp(self.coordinates.shapes.T))
+        return bent
 
 
 def _is_number(parameter: ParameterRange) -> bool:

@@ -54,6 +54,12 @@ class Warping:
         return np.minimum(u ** self.a[..., None, :], 1 - _REST), u
 
 
+def warped(u: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
+    """w(u), elementwise, with shapes `a` and `b`."""
+    places: FloatArray = 1 - (1 - u**a) ** b
+    return places
+
+
 def unwarped(places: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
     """The u whose w(u) is `places`, elementwise: the inverse of a warping with shapes `a` and `b`."""
     inverse: FloatArray = (1 - (1 - places) ** (1 / b)) ** (1 / a)
