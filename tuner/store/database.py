@@ -8,7 +8,7 @@ from typing import Self
 
 from tuner.errors import StoreError
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 _HERE = Path(__file__).parent
 _BUSY_SECONDS = 30.0
 

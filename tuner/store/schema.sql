@@ -1,4 +1,4 @@
--- Version 3. Times are seconds since the epoch. JSON columns hold requests as they were given.
+-- Version 4. Times are seconds since the epoch. JSON columns hold requests as they were given.
 
 -- The service treats tuning-job names as case-insensitive.
 -- `extension` is what the job's search file says, which a request has no word for.
