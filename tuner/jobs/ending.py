@@ -1,0 +1,165 @@
+"""What it means that the containers of a training job have ended, are gone, or could not be made: the job's outcome.
+
+The outcome is decided from three facts in this order: a stop that was asked for, the exit codes, the failure files.
+Log text never decides one.
+"""
+
+from contracts.jobs import Interruption, SecondaryStatus, StopReason
+from contracts.outcome import algorithm_error
+from tuner.channels.feeds import remove_fifos
+from tuner.errors import EngineRejected, TunerError
+from tuner.jobs.artifacts import read_failure
+from tuner.jobs.hosts import RunningHosts
+from tuner.jobs.log_intake import missing_metrics
+from tuner.jobs.outputs import Packing, pack
+from tuner.jobs.workbench import Workbench
+from tuner.store.records import TrainingJobRecord
+
+_STOPPED: dict[StopReason, tuple[SecondaryStatus, str]] = {
+    StopReason.MAX_RUNTIME: (
+        SecondaryStatus.MAX_RUNTIME_EXCEEDED,
+        "Ran longer than MaxRuntimeInSeconds allows",
+    ),
+    StopReason.MAX_WAIT_TIME: (
+        SecondaryStatus.MAX_WAIT_TIME_EXCEEDED,
+        "Waited and ran longer than MaxWaitTimeInSeconds allows",
+    ),
+}
+
+
+class Endings:
+    """Leads jobs to their outcome. Whatever way a job's containers end, one of these methods is told."""
+
+    def __init__(self, workbench: Workbench) -> None:
+        self._bench = workbench
+        self._packing: dict[str, Packing] = {}
+
+    # How containers end
+
+    def stopped_before_start(self, job: TrainingJobRecord) -> None:
+        """A stop was asked for before any container ran."""
+        self._bench.remove_containers(job)
+        self._end_stopped(job, "Stopped before it started")
+
+    def could_not_create(self, job: TrainingJobRecord, error: TunerError | OSError) -> None:
+        """What the containers need could not be had, or the engine refused to create one."""
+        self._bench.remove_containers(job)
+        self._end(job, SecondaryStatus.FAILED, failure_reason=f"ClientError: {error}")
+
+    def could_not_start(self, job: TrainingJobRecord, error: EngineRejected) -> None:
+        """The engine refused to start a container."""
+        self._bench.remove_containers(job)
+        self._end(job, SecondaryStatus.FAILED, failure_reason=f"AlgorithmError: {error}")
+
+    def found_missing(self, job: TrainingJobRecord) -> None:
+        """A job is to be adopted of which a container is not there."""
+        self._lost(job, "InternalServerError: the container was removed while nobody was watching")
+
+    def conclude(self, job: TrainingJobRecord, running: RunningHosts) -> None:
+        """All containers have ended, or one was removed by somebody else and the rest have ended."""
+        if running.is_one_lost:
+            self._lost(job, "InternalServerError: the container was removed from outside")
+        elif job.stop_reason is None and running.problem is not None:
+            self._bench.remove_containers(job)
+            self._end(job, SecondaryStatus.FAILED, failure_reason=running.problem)
+        elif job.stop_reason is None and job.interruption is not None:
+            self._interrupted(job, running)
+        else:
+            self._record_exit(job, running)
+            self.finish(self._bench.store.training_job(job.name))
+
+    def _lost(self, job: TrainingJobRecord, reason: str) -> None:
+        self._bench.remove_containers(job)
+        if job.stop_reason is not None:
+            self._end_stopped(job)
+        else:
+            self._end(job, SecondaryStatus.FAILED, failure_reason=reason)
+
+    def _interrupted(self, job: TrainingJobRecord, running: RunningHosts) -> None:
+        if (checkpoints := self._bench.checkpoints_of(job)) is not None:
+            checkpoints.lose(with_notice=job.interruption is Interruption.WITH_NOTICE)
+        log_starts = {member.name: member.intake.end for member in running.members}
+        self._bench.store.record_interruption(job.name, log_starts, now=self._bench.clock())
+        self._bench.remove_containers(job)
+        self._bench.activity.set()
+
+    def _record_exit(self, job: TrainingJobRecord, running: RunningHosts) -> None:
+        store = self._bench.store
+        exits = [member.exit for member in running.members if member.exit is not None]
+        if any(one.oom_killed for one in exits):
+            store.add_warning(job.name, "the container was killed for using more memory than its limit")
+        found = store.training_job(job.name).metrics
+        for warning in missing_metrics(job.spec.metric_definitions, found, running.lines):
+            store.add_warning(job.name, warning)
+        failed, exit_code, reason = running.first_failed, running.exit_code, ""
+        if failed is not None and job.stop_reason is None:
+            text = read_failure(self._bench.folder(job.name).host(failed.name).opt_ml.failure)
+            reason = algorithm_error(text, exit_code)
+        times = [one.finished_at for one in exits if one.finished_at is not None]
+        store.record_exit(job.name, exit_code, now=max(times, default=self._bench.clock()))
+        store.change_status(
+            job.name,
+            SecondaryStatus.UPLOADING,
+            now=self._bench.clock(),
+            message="Packing the model",
+            failure_reason=reason,
+        )
+
+    # From the recorded exit to the end
+
+    def finish(self, job: TrainingJobRecord) -> None:
+        """Pack what the containers left, in the background; then remove them and record the outcome.
+
+        Done again after a crash, the result is the same.
+        """
+        store = self._bench.store
+        packing = self._packing.get(job.name)
+        if packing is None:
+            folder, checkpoints = self._bench.folder(job.name), self._bench.checkpoints_of(job)
+            packing = pack(job.spec, folder, checkpoints, self._bench.executor, self._bench.activity)
+            self._packing[job.name] = packing
+        if not packing.is_done:
+            if (progress := packing.news()) is not None:
+                store.change_message(job.name, progress)
+            return
+        del self._packing[job.name]
+        self._bench.remove_containers(job)
+        try:
+            warnings = packing.result()
+        except (OSError, TunerError) as error:
+            reason = f"ClientError: the model could not be delivered: {error}"
+            self._end(job, SecondaryStatus.FAILED, failure_reason=reason)
+            return
+        for warning in warnings:
+            store.add_warning(job.name, warning)
+        if job.stop_reason is not None:
+            self._end_stopped(job)
+        elif job.exit_code == 0:
+            self._end(job, SecondaryStatus.COMPLETED, "Completed")
+        else:
+            self._end(job, SecondaryStatus.FAILED, failure_reason=job.failure_reason)
+
+    def close(self) -> None:
+        """Call off what is being packed."""
+        for packing in self._packing.values():
+            packing.call_off()
+
+    def _end_stopped(self, job: TrainingJobRecord, message: str = "Stopped") -> None:
+        assert job.stop_reason is not None
+        status, message = _STOPPED.get(job.stop_reason, (SecondaryStatus.STOPPED, message))
+        self._end(job, status, message)
+
+    def _end(
+        self, job: TrainingJobRecord, status: SecondaryStatus, message: str = "", *, failure_reason: str = ""
+    ) -> None:
+        self._bench.store.change_status(
+            job.name,
+            status,
+            now=self._bench.clock(),
+            message=message or failure_reason,
+            failure_reason=failure_reason,
+        )
+        self._bench.let_go_of_checkpoints(job.name)
+        for host in job.spec.hosts:
+            remove_fifos(self._bench.folder(job.name).host(host.name).opt_ml)
+        self._bench.activity.set()

@@ -1,0 +1,113 @@
+"""A training job while its containers run: they are followed, asked to stop, and seen to end."""
+
+from contracts.jobs import Interruption, SecondaryStatus
+from contracts.outcome import HOST_STOP_GRACE_SECONDS, TRAINING_STOP_GRACE_SECONDS
+from tuner.channels.feeds import ChannelFeeds
+from tuner.errors import EngineRejected
+from tuner.jobs.ending import Endings
+from tuner.jobs.folder import channels_of
+from tuner.jobs.hosts import RunningHost, RunningHosts, start_containers
+from tuner.jobs.log_intake import LogIntake, MetricReader
+from tuner.jobs.time_limits import limit_time
+from tuner.jobs.workbench import Workbench
+from tuner.store.records import TrainingJobRecord
+
+
+class Watch:
+    """Follows the containers of the jobs that train."""
+
+    def __init__(self, workbench: Workbench, endings: Endings) -> None:
+        self._bench = workbench
+        self._endings = endings
+        self._running: dict[str, RunningHosts] = {}
+
+    def step(self, job: TrainingJobRecord) -> None:
+        """Look after the containers of a job that is Training or Stopping."""
+        running = self._running.get(job.name)
+        if running is None:
+            self._adopt(job)
+        else:
+            self._look(job, running)
+
+    def finish_epochs(self) -> bool:
+        """Begin no further epoch of a Pipe channel; return whether a container is still reading one."""
+        reading = [running.finish_epochs() for running in self._running.values()]  # each has to be told
+        return any(reading)
+
+    def close(self) -> None:
+        """Stop following; containers go on."""
+        for running in self._running.values():
+            running.close()
+        self._running.clear()
+
+    def _adopt(self, job: TrainingJobRecord) -> None:
+        """Follow the containers of a job, start those that have not been, and say so where one is missing."""
+        try:
+            container_ids = start_containers(self._bench.engine, self._bench.labels(job.name), job.spec.hosts)
+        except EngineRejected as error:
+            self._endings.could_not_start(job, error)
+            return
+        if container_ids is None:
+            self._endings.found_missing(job)
+            return
+        self._follow(job, container_ids)
+
+    def _follow(self, job: TrainingJobRecord, container_ids: dict[str, str]) -> None:
+        bench = self._bench
+        members = []
+        for host in job.spec.hosts:
+            folder = bench.folder(job.name).host(host.name)
+            intake = LogIntake(
+                engine=bench.engine,
+                container_id=container_ids[host.name],
+                log_file=folder.log,
+                activity=bench.activity,
+                start=bench.store.log_start(job.name, host.name),
+                reader=MetricReader(bench.store, job.name, host.name, job.spec.metric_definitions),
+            )
+            feeds = [
+                ChannelFeeds((channel,), folder.opt_ml, folder.feeds, bench.activity, shard)
+                for channel, shard in channels_of(job.spec.channels, host, job.spec.hosts)
+            ]
+            if job.stop_reason is None:
+                for one in feeds:
+                    one.start()
+            members.append(
+                RunningHost(name=host.name, container_id=container_ids[host.name], intake=intake, feeds=feeds)
+            )
+        self._running[job.name] = RunningHosts(bench.engine, members)
+        if (checkpoints := bench.checkpoints_of(job)) is not None:
+            checkpoints.start()
+
+    def _look(self, job: TrainingJobRecord, running: RunningHosts) -> None:
+        store, now = self._bench.store, self._bench.clock()
+        job = limit_time(store, job, now)
+        if job.stop_reason is not None:
+            self._press_stop(job, running, now)
+        elif running.problem is not None:
+            running.kill()  # a container waits for the rest of an epoch, or has read a torn one
+        elif job.interruption is Interruption.WITHOUT_NOTICE:
+            running.kill()
+        elif job.interruption is Interruption.WITH_NOTICE:
+            running.terminate(now, TRAINING_STOP_GRACE_SECONDS)
+        elif running.first_failed is not None or running.is_one_lost:
+            running.terminate(now, HOST_STOP_GRACE_SECONDS)
+        running.follow(now)
+        checkpoints = self._bench.checkpoints_of(job)
+        if checkpoints is not None and (problem := checkpoints.new_problem()) is not None:
+            store.add_warning(job.name, f"checkpoints did not reach S3 for a while: {problem}")
+        if running.have_ended:
+            self._running.pop(job.name)
+            running.close()
+            self._endings.conclude(store.training_job(job.name), running)
+
+    def _press_stop(self, job: TrainingJobRecord, running: RunningHosts, now: float) -> None:
+        store = self._bench.store
+        if job.status is SecondaryStatus.TRAINING:
+            store.change_status(job.name, SecondaryStatus.STOPPING, now=now, message="Stopping the container")
+        if running.terminate(now, TRAINING_STOP_GRACE_SECONDS):
+            store.add_warning(
+                job.name,
+                f"the container did not end within {TRAINING_STOP_GRACE_SECONDS} s of SIGTERM and was killed: does its"
+                " entry point run as PID 1 and handle the signal?",
+            )
