@@ -14,6 +14,7 @@ from contracts.channels import Channel, InputMode
 from contracts.definitions import TrainingDefinition, definitions_from_request
 from contracts.errors import IllegalTransition
 from contracts.metrics import MetricDefinition, ObjectiveType
+from contracts.outcome import DEFAULT_RETRY_ATTEMPTS
 from contracts.ranges import number_of_configurations
 from contracts.resources import Host, hosts_from_request
 from contracts.tuning import CompletionCriteria, WarmStart
@@ -53,6 +54,7 @@ class SecondaryStatus(StrEnum):
     DOWNLOADING = "Downloading"
     TRAINING = "Training"
     INTERRUPTED = "Interrupted"
+    RESTARTING = "Restarting"
     UPLOADING = "Uploading"
     STOPPING = "Stopping"
     COMPLETED = "Completed"
@@ -106,10 +108,11 @@ _ENDS = frozenset({_S.FAILED, _S.STOPPED})
 _OUT_OF_TIME = frozenset({_S.MAX_RUNTIME_EXCEEDED, _S.MAX_WAIT_TIME_EXCEEDED})
 _TRAINING_JOB_TRANSITIONS: Mapping[SecondaryStatus, frozenset[SecondaryStatus]] = {
     _S.PENDING: frozenset({_S.STARTING}) | _ENDS,
-    _S.STARTING: frozenset({_S.DOWNLOADING, _S.TRAINING, _S.STOPPING}) | _ENDS,
-    _S.DOWNLOADING: frozenset({_S.TRAINING, _S.STOPPING}) | _ENDS,
-    _S.TRAINING: frozenset({_S.UPLOADING, _S.STOPPING, _S.INTERRUPTED}) | _ENDS,
-    _S.INTERRUPTED: frozenset({_S.STARTING, _S.STOPPING, _S.MAX_WAIT_TIME_EXCEEDED}) | _ENDS,
+    _S.STARTING: frozenset({_S.DOWNLOADING, _S.TRAINING, _S.STOPPING, _S.RESTARTING}) | _OUT_OF_TIME | _ENDS,
+    _S.DOWNLOADING: frozenset({_S.TRAINING, _S.STOPPING, _S.RESTARTING}) | _OUT_OF_TIME | _ENDS,
+    _S.TRAINING: frozenset({_S.UPLOADING, _S.STOPPING, _S.INTERRUPTED, _S.RESTARTING}) | _ENDS,
+    _S.INTERRUPTED: frozenset({_S.STARTING, _S.STOPPING}) | _OUT_OF_TIME | _ENDS,
+    _S.RESTARTING: frozenset({_S.STARTING, _S.STOPPING}) | _OUT_OF_TIME | _ENDS,
     _S.STOPPING: frozenset({_S.UPLOADING}) | _OUT_OF_TIME | _ENDS,
     _S.UPLOADING: frozenset({_S.COMPLETED}) | _OUT_OF_TIME | _ENDS,
 }
@@ -149,7 +152,8 @@ class TrainingJobSpec:
     """One training job: what a (valid, completed) CreateTrainingJob request asks for.
 
     `max_wait_seconds` is there for jobs on spot instances only, which can be interrupted. Without `compress`, model and
-    output are delivered file by file. `debug_hook` and `profiler` are handed on to the container as they are.
+    output are delivered file by file. So often it is started again after its containers were lost to something that is
+    no doing of its own: `retry_attempts`. `debug_hook` and `profiler` are handed on to the container as they are.
     """
 
     name: str
@@ -170,6 +174,7 @@ class TrainingJobSpec:
     checkpoint_path: str | None = None
     checkpoint_uri: str | None = None
     network_isolation: bool = False
+    retry_attempts: int = DEFAULT_RETRY_ATTEMPTS
 
     @classmethod
     def from_request(cls, request: Mapping[str, Any]) -> "TrainingJobSpec":
@@ -204,6 +209,7 @@ class TrainingJobSpec:
             checkpoint_path=checkpoint.get("LocalPath", "/opt/ml/checkpoints") if checkpoint else None,
             checkpoint_uri=checkpoint["S3Uri"] if checkpoint else None,
             network_isolation=request.get("EnableNetworkIsolation", False),
+            retry_attempts=request.get("RetryStrategy", {}).get("MaximumRetryAttempts", DEFAULT_RETRY_ATTEMPTS),
         )
 
 

@@ -14,6 +14,7 @@ TunerError
     ├── EngineUnreachable  no engine answers
     ├── EngineRejected     the engine answered, with a refusal
     │   ├── ImageNotFound
+    │   ├── EngineFailed   it could not do what it was asked, through no fault of ours
     │   └── GpuUnavailable the engine cannot hand out the GPUs asked for
     └── ContainerNotFound
 """
@@ -127,6 +128,10 @@ class EngineRejected(EngineError):
 
 class ImageNotFound(EngineRejected):
     """The engine does not have the image, and no registry gave it."""
+
+
+class EngineFailed(EngineRejected):
+    """The engine could not do what it was asked, through no fault of who asked: the same may go well later."""
 
 
 class GpuUnavailable(EngineRejected):

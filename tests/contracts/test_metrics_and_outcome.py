@@ -52,7 +52,7 @@ def test_a_failure_reason_has_the_text_and_the_exit_code_within_the_limit(text: 
     assert len(reason) <= MAX_FAILURE_LENGTH
 
 
-@pytest.mark.parametrize(("code", "words"), [(137, "memory"), (127, "not found"), (126, "not executable")])
+@pytest.mark.parametrize(("code", "words"), [(137, "killed"), (127, "not found"), (126, "not executable")])
 def test_a_failure_without_a_text_says_what_the_exit_code_usually_means(code: int, words: str) -> None:
     """137 is a container that was killed."""
     assert words in algorithm_error("", code)

@@ -106,7 +106,7 @@ def test_a_host_that_is_killed_fails_the_job(
     summary = algodock.summary("job")
 
     assert (1, "Failed", 137) == (run.returncode, summary["status"], summary["exit_code"])
-    assert "AlgorithmError: killed, usually for using too much memory, exit code: 137" == summary["failure_reason"]
+    assert "AlgorithmError: killed, exit code: 137" == summary["failure_reason"]
     assert nothing_is_left(engine, algodock.home)
 
 

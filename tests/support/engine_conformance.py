@@ -255,8 +255,21 @@ class EngineConformance:
         engine.signal(container_id, "SIGKILL")
         eventually(lambda: engine.state(container_id).status is ContainerStatus.EXITED)
 
+        state = engine.state(container_id)
+
         assert ContainerStatus.RUNNING == still
-        assert 137 == engine.state(container_id).exit_code
+        assert 137 == state.exit_code
+        assert ["SIGTERM", "SIGKILL"] == list(engine.signals(container_id, state))
+
+    def test_an_engine_came_up_before_its_containers(self, engine: Engine, create: Callable[..., str]) -> None:
+        """Where it tells; and nobody has sent a signal to one that ends by itself."""
+        container_id = create(TALKS)
+        run(engine, container_id)
+        state, came_up = engine.state(container_id), engine.started_at()
+
+        assert state.started_at is not None
+        assert came_up is None or came_up < state.started_at
+        assert [] == list(engine.signals(container_id, state))
 
     def test_a_signal_to_an_ended_container_is_no_error(self, engine: Engine, create: Callable[..., str]) -> None:
         """It may have ended a moment before."""

@@ -66,8 +66,9 @@ class FakeEngine:
     """A container engine in memory.
 
     What a test may set at any time: `images` and `registry` (what `pull` finds) by reference, `gpus` (the ids that can
-    be handed out), `reachable`, and `clock`. `auto_advance` lets each question for a container's state move its program
-    one step on, for tests of loops that poll. `removed` keeps the containers that were removed, oldest first.
+    be handed out), `reachable`, `started` (when it came up), and `clock`. `auto_advance` lets each question for a
+    container's state move its program one step on, for tests of loops that poll. `removed` keeps the containers that
+    were removed, oldest first.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class FakeEngine:
         self.gpus = tuple(gpus)
         self.clock = clock
         self.auto_advance = auto_advance
+        self.started: float | None = None
         self._reachable = True
         self.removed: list[FakeContainer] = []
         self._containers: dict[str, FakeContainer] = {}
@@ -261,6 +263,16 @@ class FakeEngine:
             return iter(tuple(one.frames))
         limit = self._follow_limits.popleft() if self._follow_limits else None
         return itertools.islice(self._follow(one, self._follow_generation), limit)
+
+    def signals(self, container_id: str, state: ContainerState) -> Sequence[str]:  # noqa: ARG002 - it forgets nothing
+        """The signals that were sent to the container while it ran."""
+        self._enter("signals")
+        return tuple(self.container(container_id).signals)
+
+    def started_at(self) -> float | None:
+        """When the engine came up, as `started` says."""
+        self._enter("started_at")
+        return self.started
 
     def signal(self, container_id: str, signal_name: str) -> None:
         """Send a signal to the program; a container that is not running any more is no error."""

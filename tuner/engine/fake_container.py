@@ -155,6 +155,7 @@ class FakeContainer:
                 started_at=self._started_at,
                 finished_at=self._finished_at,
                 error=self.error,
+                memory_limit_bytes=self.spec.memory_bytes,
             )
 
     def start(self) -> None:

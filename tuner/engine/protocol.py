@@ -109,7 +109,9 @@ class ContainerState:
     """What the engine says of a container.
 
     `exit_code` is None unless it has exited. `started_at` and `finished_at` are seconds since the epoch, None where it
-    has not happened. `error` is the engine's own text when the container could not be started.
+    has not happened. `error` is the engine's own text when the container could not be started. `memory_limit_bytes` is
+    None without a limit; `memory_peak_bytes` is the most that it has used so far, None where that cannot be seen: on
+    another machine, and mostly once it has exited.
     """
 
     status: ContainerStatus
@@ -118,6 +120,8 @@ class ContainerState:
     started_at: float | None = None
     finished_at: float | None = None
     error: str = ""
+    memory_limit_bytes: int | None = None
+    memory_peak_bytes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -232,6 +236,17 @@ class Engine(Protocol):
         container ends, and a lost connection may look like an end too. What it gave is a beginning without a gap. Ask
         for the state, and when the container has ended read once more without `follow`. Raises ContainerNotFound.
         """
+        ...
+
+    def signals(self, container_id: str, state: ContainerState) -> Sequence[str]:
+        """The signals such as ``SIGTERM`` that were sent through the engine to a container that has ended so.
+
+        Whoever sent them, the engine itself included; as far as it remembers, which may be nothing.
+        """
+        ...
+
+    def started_at(self) -> float | None:
+        """When the engine came up, in seconds since the epoch; None where it does not tell."""
         ...
 
     def signal(self, container_id: str, signal_name: str) -> None:

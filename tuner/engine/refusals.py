@@ -2,7 +2,7 @@
 
 import re
 
-from tuner.errors import EngineRejected, GpuUnavailable, ImageNotFound
+from tuner.errors import EngineFailed, EngineRejected, GpuUnavailable, ImageNotFound
 
 _GPU_REFUSALS = re.compile(
     r"could not select device driver|running (\w+ )?hook|nvidia-container-(cli|runtime)|CDI device"
@@ -12,6 +12,8 @@ _GPU_REMEDY = (
     "restart the engine, and check the GPU ids with `nvidia-smi -L`; or run without GPUs."
 )
 _ENTRY_POINT_REFUSAL = re.compile(r'exec: \\?"(?P<program>.*?)\\?": (?P<reason>.*?)(?:: unknown)?$', re.DOTALL)
+#: Refusals that come of the image, whatever the engine's status says of them.
+_OF_THE_IMAGE = re.compile(r"exec format error|unable to find user|no matching entries in|chdir to cwd")
 
 
 def no_image(reference: str) -> ImageNotFound:
@@ -26,13 +28,17 @@ def pull_refusal(reference: str, reason: str) -> EngineRejected:
     return ImageNotFound(f"no registry gave the image {reference}: {reason}")
 
 
-def start_refusal(reason: str) -> EngineRejected:
-    """Why a container could not be started, from the engine's own `reason`, and what to do about it."""
+def start_refusal(reason: str, *, is_failure: bool) -> EngineRejected:
+    """Why a container could not be started, from the engine's own `reason`, and what to do about it.
+
+    `is_failure`: the engine says that it is its own trouble, by a status of 500 or more.
+    """
     if _GPU_REFUSALS.search(reason):
         return GpuUnavailable(f"The engine cannot hand out the GPUs: {reason}. {_GPU_REMEDY}")
     program = _ENTRY_POINT_REFUSAL.search(reason)
     if program is None:
-        return EngineRejected(f"The container could not be started: {reason}")
+        kind = EngineFailed if is_failure and not _OF_THE_IMAGE.search(reason) else EngineRejected
+        return kind(f"The container could not be started: {reason}")
     return EngineRejected(
         f'The image\'s entry point "{program["program"]}" cannot be run: {program["reason"]}. '
         "An image without an ENTRYPOINT needs an executable of that name on its PATH."

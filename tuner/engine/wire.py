@@ -4,6 +4,7 @@ Source: Docker Engine API reference, "ContainerCreate", "ContainerInspect", "Ima
 """
 
 import re
+import signal
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -32,6 +33,7 @@ LOOPBACK = "127.0.0.1"
 _LOG_OPTIONS = {"max-size": "1000g", "max-file": "1", "compress": "false", "mode": "blocking"}
 
 _NANOSECONDS = 1_000_000_000
+_SIGNALS = frozenset(signal.Signals)
 _FRACTION = re.compile(r"\.(\d+)")
 
 _STATUSES = {
@@ -120,7 +122,14 @@ def container_state(inspected: Mapping[str, Any]) -> ContainerState:
         started_at=seconds(state.get("StartedAt", "")),
         finished_at=seconds(state.get("FinishedAt", "")),
         error=state.get("Error") or "",
+        memory_limit_bytes=(inspected.get("HostConfig") or {}).get("Memory") or None,
     )
+
+
+def signal_name(event: Mapping[str, Any]) -> str:
+    """The signal of an event of the kind "kill"; engines write its number, some its name."""
+    text = str(((event.get("Actor") or {}).get("Attributes") or {}).get("signal", ""))
+    return signal.Signals(int(text)).name if text.isdigit() and int(text) in _SIGNALS else text
 
 
 def _status(name: str) -> ContainerStatus:

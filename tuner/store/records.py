@@ -16,6 +16,7 @@ from contracts.jobs import (
     TrainingJobSpec,
     TuningJobSpec,
 )
+from contracts.outcome import FailureKind, LossCause
 from contracts.search_extension import SearchExtension, total_violation
 
 
@@ -52,13 +53,23 @@ class StatusTransition:
     message: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LossRecord:
+    """A time that a training job lost its containers to something that is no doing of its configuration."""
+
+    cause: LossCause
+    reason: str
+    time: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingJobRecord:
     """A training job as it stands. `tuned` are the values that the search chose; `metrics` are by metric name.
 
     `exit_code` is the one that decides: of several hosts, that of the first which failed. `interruption` is the one
     that has been asked for and has not come yet. `definition_name` is there where the tuning job has several
-    definitions.
+    definitions. `losses` is how often it has lost its containers to something that is no doing of its own. `replaces`
+    is the index of a trial that was lost altogether, in whose place it is.
     """
 
     name: str
@@ -79,6 +90,9 @@ class TrainingJobRecord:
     end_time: float | None
     metrics: Mapping[str, MetricSummary]
     definition_name: str | None = None
+    failure_kind: FailureKind | None = None
+    losses: int = 0
+    replaces: int | None = None
 
     @cached_property
     def spec(self) -> TrainingJobSpec:
@@ -94,6 +108,11 @@ class TrainingJobRecord:
     def is_finished(self) -> bool:
         """Whether the job has ended for good."""
         return self.status.primary.is_terminal
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the job has failed for something that is no doing of its own."""
+        return self.status is SecondaryStatus.FAILED and self.failure_kind is FailureKind.INTERNAL
 
     def final_value(self, metric: str) -> float | None:
         """The last value of `metric`, which is what a trial is judged by; None where it was never printed."""

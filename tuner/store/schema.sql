@@ -15,6 +15,8 @@ CREATE TABLE tuning_job (
 ) STRICT;
 
 -- `definition_name` is that of the training job definition which a trial is of, where its tuning job has several.
+-- `failure_kind` says whose doing a failure is. `losses` counts the rows of `loss`. `replaces` is the trial index of a
+-- trial that was lost to the infrastructure, whose place in the search this one takes.
 CREATE TABLE training_job (
     name                TEXT PRIMARY KEY,
     request             TEXT NOT NULL,
@@ -29,6 +31,9 @@ CREATE TABLE training_job (
     stop_time           REAL,
     interruption        TEXT,
     failure_reason      TEXT NOT NULL DEFAULT '',
+    failure_kind        TEXT,
+    losses              INTEGER NOT NULL DEFAULT 0,
+    replaces            INTEGER,
     creation_time       REAL NOT NULL,
     training_start_time REAL,
     training_end_time   REAL,
@@ -99,6 +104,16 @@ CREATE TABLE log_start (
     lines        INTEGER NOT NULL,
     bytes        INTEGER NOT NULL,
     PRIMARY KEY (training_job, host)
+) STRICT, WITHOUT ROWID;
+
+-- Each time that a training job lost its containers to something that is no doing of its configuration, and why.
+CREATE TABLE loss (
+    training_job TEXT NOT NULL REFERENCES training_job (name),
+    number       INTEGER NOT NULL,
+    cause        TEXT NOT NULL,
+    reason       TEXT NOT NULL,
+    time         REAL NOT NULL,
+    PRIMARY KEY (training_job, number)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE warning (

@@ -18,10 +18,12 @@ from contracts.jobs import (
     check_training_job_transition,
     check_tuning_job_transition,
 )
+from contracts.outcome import FailureKind, LossCause
 from tuner.errors import ResourceInUse, ResourceNotFound
 from tuner.store.job_table import JobTable
 from tuner.store.records import (
     LogStart,
+    LossRecord,
     MetricSummary,
     Observation,
     StatusTransition,
@@ -114,20 +116,22 @@ class Store(JobTable):
         trial_index: int | None = None,
         tuned: Mapping[str, str] | None = None,
         definition_name: str | None = None,
+        replaces: int | None = None,
     ) -> None:
         """Remember a new training job, pending; raises ResourceInUse where there is one of that name."""
         name = request["TrainingJobName"]
         try:
             with self._transaction() as db:
                 db.execute(
-                    "INSERT INTO training_job (name, request, tuning_job, trial_index, definition_name, tuned,"
-                    " gpu_count, status, creation_time) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO training_job (name, request, tuning_job, trial_index, definition_name, replaces,"
+                    " tuned, gpu_count, status, creation_time) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         name,
                         json.dumps(request),
                         tuning_job,
                         trial_index,
                         definition_name,
+                        replaces,
                         json.dumps(dict(tuned or {})),
                         gpu_count,
                         SecondaryStatus.PENDING,
@@ -162,14 +166,21 @@ class Store(JobTable):
         return self._training_jobs(f"status NOT IN ({marks})", _FINISHED)
 
     def change_status(
-        self, name: str, status: SecondaryStatus, *, now: float, message: str = "", failure_reason: str = ""
+        self,
+        name: str,
+        status: SecondaryStatus,
+        *,
+        now: float,
+        message: str = "",
+        failure_reason: str = "",
+        failure_kind: FailureKind | None = None,
     ) -> None:
         """Move a training job along the table of legal transitions; raises IllegalTransition.
 
         A job that ends gives its GPUs back in the same transaction.
         """
         with self._transaction():
-            self._change_status(name, status, now, message, failure_reason)
+            self._change_status(name, status, now, message, failure_reason=failure_reason, failure_kind=failure_kind)
 
     def change_message(self, name: str, message: str) -> None:
         """Say more about the status that a training job is in: how far a download has come."""
@@ -203,12 +214,45 @@ class Store(JobTable):
     def record_interruption(self, name: str, log_starts: Mapping[str, LogStart], *, now: float) -> None:
         """Remember that a training job has lost its instances, and where, host by host, its log will go on."""
         with self._transaction() as db:
-            db.execute("UPDATE training_job SET interruption = NULL, exit_code = NULL WHERE name = ?", (name,))
-            db.executemany(
-                "INSERT OR REPLACE INTO log_start (training_job, host, lines, bytes) VALUES (?, ?, ?, ?)",
-                [(name, host, start.lines, start.bytes) for host, start in log_starts.items()],
+            db.execute("UPDATE training_job SET interruption = NULL WHERE name = ?", (name,))
+            self._begin_logs(name, log_starts)
+            self._change_status(name, SecondaryStatus.INTERRUPTED, now, "Spot instances were interrupted")
+
+    def record_loss(
+        self,
+        name: str,
+        cause: LossCause,
+        reason: str,
+        *,
+        now: float,
+        status: SecondaryStatus | None = None,
+        message: str = "",
+        log_starts: Mapping[str, LogStart] | None = None,
+    ) -> None:
+        """Remember that a training job has lost its containers, why, and where, host by host, its log will go on.
+
+        It goes to `status` in the same transaction, with the whole of the story as `message`; without one it stays. If
+        that is its end, it has failed for the infrastructure's sake.
+        """
+        with self._transaction() as db:
+            db.execute("UPDATE training_job SET losses = losses + 1 WHERE name = ?", (name,))
+            db.execute(
+                "INSERT INTO loss (training_job, number, cause, reason, time)"
+                " SELECT name, losses, ?, ?, ? FROM training_job WHERE name = ?",
+                (cause, reason, now, name),
             )
-            self._change_status(name, SecondaryStatus.INTERRUPTED, now, "Spot instances were interrupted", "")
+            self._begin_logs(name, log_starts or {})
+            if status is SecondaryStatus.FAILED:
+                self._change_status(
+                    name, status, now, message, failure_reason=message, failure_kind=FailureKind.INTERNAL
+                )
+            elif status is not None:
+                self._change_status(name, status, now, message)
+
+    def losses(self, name: str) -> list[LossRecord]:
+        """Each time that a training job lost its containers, in order."""
+        rows = self._db.execute("SELECT * FROM loss WHERE training_job = ? ORDER BY number", (name,))
+        return [LossRecord(cause=LossCause(row["cause"]), reason=row["reason"], time=row["time"]) for row in rows]
 
     def log_start(self, name: str, host: str) -> LogStart:
         """Where the output of a host's container begins in the host's log."""
@@ -285,11 +329,28 @@ class Store(JobTable):
 
     # Inside
 
-    def _change_status(self, name: str, status: SecondaryStatus, now: float, message: str, failure_reason: str) -> None:
+    def _begin_logs(self, name: str, starts: Mapping[str, LogStart]) -> None:
+        """The next containers of a job go on with its logs from there."""
+        self._db.executemany(
+            "INSERT OR REPLACE INTO log_start (training_job, host, lines, bytes) VALUES (?, ?, ?, ?)",
+            [(name, host, start.lines, start.bytes) for host, start in starts.items()],
+        )
+
+    def _change_status(
+        self,
+        name: str,
+        status: SecondaryStatus,
+        now: float,
+        message: str,
+        *,
+        failure_reason: str = "",
+        failure_kind: FailureKind | None = None,
+    ) -> None:
         db = self._db
         check_training_job_transition(self.training_job(name).status, status)
         db.execute(
-            "UPDATE training_job SET status = ?, failure_reason = ? WHERE name = ?", (status, failure_reason, name)
+            "UPDATE training_job SET status = ?, failure_reason = ?, failure_kind = ? WHERE name = ?",
+            (status, failure_reason, failure_kind, name),
         )
         if status is SecondaryStatus.TRAINING:
             db.execute(
@@ -365,4 +426,7 @@ def _training_job(row: sqlite3.Row, metrics: Mapping[str, MetricSummary]) -> Tra
         end_time=row["end_time"],
         metrics=metrics,
         definition_name=row["definition_name"],
+        failure_kind=FailureKind(row["failure_kind"]) if row["failure_kind"] else None,
+        losses=row["losses"],
+        replaces=row["replaces"],
     )

@@ -100,7 +100,7 @@ def test_an_entry_point_of_the_request_replaces_train(make_home: MakeHome) -> No
     [
         ("learning rate too large", 1, "AlgorithmError: learning rate too large, exit code: 1"),
         (None, 3, "AlgorithmError: , exit code: 3"),
-        (None, 137, "AlgorithmError: killed, usually for using too much memory, exit code: 137"),
+        (None, 137, "AlgorithmError: killed, exit code: 137"),
     ],
 )
 def test_another_exit_code_than_0_is_a_failure_with_its_reason(

@@ -148,7 +148,7 @@ def test_a_killed_host_fails_the_job(make_home: MakeHome) -> None:
     job = home.run("job-1")
 
     assert SecondaryStatus.FAILED is job.status
-    assert "AlgorithmError: killed, usually for using too much memory, exit code: 137" == job.failure_reason
+    assert "AlgorithmError: killed, exit code: 137" == job.failure_reason
 
 
 def test_a_stop_reaches_all_hosts(make_home: MakeHome) -> None:
