@@ -1,6 +1,5 @@
 """The checkpoints of a job whose CheckpointConfig names a place in S3: brought here, kept in step, and lost."""
 
-import shutil
 import threading
 from pathlib import Path
 from typing import Self
@@ -8,6 +7,7 @@ from typing import Self
 from contracts.jobs import TrainingJobSpec
 from tuner.channels.addresses import is_local
 from tuner.jobs.folder import JobFolder, checkpoint_folder, make_writable
+from tuner.jobs.left_files import remove_tree
 from tuner.s3.checkpoint_sync import CheckpointSync
 
 
@@ -32,8 +32,7 @@ class SyncedCheckpoints:
         if self._has_unsaved:
             self._sync.finish()
             self._has_unsaved = False
-        if self._folder.exists():
-            shutil.rmtree(self._folder)
+        remove_tree(self._folder)
         make_writable(self._folder)
         self._sync.restore(called_off)
 

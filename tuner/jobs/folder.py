@@ -1,7 +1,6 @@
 """A job's folder on the host: every path in it, and what is written there before the containers start."""
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,13 @@ from contracts.resources import Host, format_resource_config
 from tuner.channels.addresses import is_local, local_path
 from tuner.engine.protocol import Mount
 from tuner.jobs.channel_staging import stage_channel
+from tuner.jobs.left_files import remove_tree
 
 #: Folders that the container writes to. Images that do not run as root must be able to.
 _WRITABLE = 0o777
+#: The folder around them: a program that a container leaves, made to run as root by its mode, is out of reach of the
+#: other users of this host. Containers do not pass through it: the engine mounts what is below.
+_PRIVATE = 0o700
 
 
 class HostFolder:
@@ -90,8 +93,8 @@ def stage(spec: TrainingJobSpec, host: Host, folder: JobFolder) -> list[Mount]:
     """
     own = folder.host(host.name)
     layout = own.opt_ml
-    if own.root.exists():
-        shutil.rmtree(own.root)
+    remove_tree(own.root)
+    make_private(folder.root)
     for path in (layout.config, layout.data):
         path.mkdir(parents=True)
     for path in (layout.model, layout.output, layout.output_data):
@@ -131,6 +134,12 @@ def make_writable(path: Path) -> None:
     """Make `path` a folder that a container's user can write to, whoever that is."""
     path.mkdir(parents=True, exist_ok=True)
     path.chmod(_WRITABLE)
+
+
+def make_private(path: Path) -> None:
+    """Make `path` a folder that only its owner can look into."""
+    path.mkdir(parents=True, exist_ok=True)
+    path.chmod(_PRIVATE)
 
 
 def json_object(document: Mapping[str, Any]) -> str:

@@ -7,16 +7,17 @@ from pathlib import Path
 
 from contracts.jobs import TrainingJobSpec
 from tuner.channels.addresses import is_local, local_path
-from tuner.jobs.artifacts import archive, clashes, deliver, files_below
+from tuner.jobs.artifacts import archive, deliver, files_below
 from tuner.jobs.background import Background, Progress
 from tuner.jobs.checkpoints import SyncedCheckpoints
 from tuner.jobs.folder import JobFolder
+from tuner.jobs.left_files import choose
 from tuner.s3.uploads import upload_files
 
 #: What became of the job's output, once it is done: the warnings to be recorded. Raises OSError, S3Error.
 Packing = Background[list[str]]
 
-#: So many names of files that several hosts wrote are told.
+#: So many names of files are told.
 _MOST_NAMES = 5
 
 
@@ -74,14 +75,31 @@ def _deliver(
 
 
 def _warnings(folders: Mapping[str, Sequence[Path]]) -> list[str]:
-    """What clashes between hosts in each place; which of them the service would keep is undefined."""
+    """What the owner of a job should know of what was left in each place.
+
+    Which of several hosts' things of one name the service would keep is undefined.
+    """
     warnings = []
     for place, some in folders.items():
-        names = clashes(some) if len(some) > 1 else []
-        if names:
-            more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
+        choice = choose(some)
+        if choice.clashes:
             warnings.append(
-                f"several hosts wrote {', '.join(names[:_MOST_NAMES])}{more} to {place}; the first host's was kept:"
+                f"several hosts wrote {_some_of(choice.clashes)} to {place}; the first host's was kept:"
                 " let one host write, or let each choose names of its own"
             )
+        if links := [one.name for one in choice.chosen if one.leads_out_of(place)]:
+            warnings.append(
+                f"in {place} there are links that lead out of it: {_some_of(links)}. They were packed as links, without"
+                " what they lead to: write files there"
+            )
+        if special := [one.name for one in choice.chosen if one.is_special]:
+            warnings.append(
+                f"in {place} there are devices, pipes or sockets, and they were left out: {_some_of(special)}"
+            )
     return warnings
+
+
+def _some_of(names: Sequence[str]) -> str:
+    """The first of `names`; those that would break a line, or are no UTF-8, with escapes."""
+    more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(name if name.isprintable() else ascii(name) for name in names[:_MOST_NAMES]) + more

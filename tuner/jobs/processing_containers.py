@@ -3,7 +3,6 @@
 Source: SageMaker developer guide, "Build Your Own Processing Container".
 """
 
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ from contracts.resources import format_resource_config
 from tuner.engine.protocol import HOME_LABEL, HOST_LABEL, PROCESSING_JOB_LABEL, ContainerSpec, EngineFacts, Mount
 from tuner.jobs.channel_staging import stage_channel
 from tuner.jobs.containers import JobContainers, network_name
-from tuner.jobs.folder import HostFolder, JobFolder, json_object, make_writable
+from tuner.jobs.folder import HostFolder, JobFolder, json_object, make_private, make_writable
+from tuner.jobs.left_files import remove_tree
 from tuner.jobs.platform import PLATFORM_ENVIRONMENT, container_name
 from tuner.jobs.sizing import container_size, gpus_by_host
 from tuner.profile import HostProfile
@@ -92,8 +92,8 @@ def _stage(
 
     What an earlier start left is removed.
     """
-    if folder.root.exists():
-        shutil.rmtree(folder.root)
+    remove_tree(folder.root)
+    make_private(folder.root.parent)
     layout = folder.opt_ml
     config = layout.root / "config"
     config.mkdir(parents=True)

@@ -65,6 +65,8 @@ def upload_all(
 
 def upload(storage: Storage, one: Upload, tally: Tally, called_off: threading.Event) -> None:
     """Put one object. Raises S3Error, CalledOff, and what `open` raises."""
+    if _has_no_text(one.address.key):
+        raise S3Error(f"{one.address.key!a} is not UTF-8, and a key of S3 has to be: give the file another name")
     from boto3.s3.transfer import TransferConfig  # noqa: PLC0415 - boto3 takes half a second to import
 
     is_large = one.size >= _LARGE_BYTES
@@ -90,6 +92,11 @@ def upload(storage: Storage, one: Upload, tally: Tally, called_off: threading.Ev
                 patience.wait_after(error)
             else:
                 return
+
+
+def _has_no_text(key: str) -> bool:
+    """Whether a key comes from a file's name that is not UTF-8, which Python keeps as surrogates."""
+    return any("\ud800" <= character <= "\udfff" for character in key)
 
 
 class _Count:

@@ -49,6 +49,13 @@ def test_the_staged_tree_is_what_the_contract_says(tmp_path: Path) -> None:
     )
 
 
+def test_only_its_owner_looks_into_a_jobs_folder(tmp_path: Path) -> None:
+    """A program that a container left there, owned by root and made to run as its owner, would make anybody root."""
+    folder, _ = staged(tmp_path)
+
+    assert 0o700 == folder.root.stat().st_mode & 0o777
+
+
 def test_the_users_data_is_mounted_where_it_lies_and_read_only(tmp_path: Path) -> None:
     """Nothing is copied, nothing can be harmed; the model and output folders can be written by any user."""
     data = tmp_path / "data"

@@ -93,6 +93,12 @@ def test_what_is_no_file_is_refused(up: Up, tmp_path: Path) -> None:
         up({"a": tmp_path / "fifo"})
 
 
+def test_a_name_that_is_no_text_is_refused(up: Up, small: Path) -> None:
+    """A container may choose any bytes; a key of S3 is UTF-8."""
+    with pytest.raises(S3Error, match="is not UTF-8"):
+        up({os.fsdecode(b"model\xff"): small})
+
+
 @pytest.mark.parametrize("name", ["small", "large"])
 def test_an_upload_ends_soon_after_it_is_called_off(
     bucket: Bucket, up: Up, called_off: threading.Event, *, proxy: FaultyProxy, tmp_path: Path, name: str
