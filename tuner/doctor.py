@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from tuner.engine.gpus import Gpu, discover_gpus
+from tuner.engine.gpus import Gpu, choose_gpus
+from tuner.engine.nvml import discover_gpus
 from tuner.engine.protocol import Engine, EngineFacts
 from tuner.errors import EngineError, GpuUnavailable, ImageNotFound
-from tuner.profile import HostProfile
+from tuner.profile import HostProfile, ProfileError
 
 #: What the reference image stands on; `make setup` makes it.
 BASE_IMAGE = "algodock/base:python3.11"
@@ -84,7 +85,7 @@ def run_checks(
     if facts is not None:
         yield check_clock(facts.system_time, asked_at, surroundings.clock())
         yield check_machine(facts, profile)
-        if is_local(profile):
+        if profile.has_local_engine:
             yield check_room("engine disk", Path(facts.root), surroundings.free_bytes)
     yield check_home(profile.home, surroundings.free_bytes)
     if facts is not None:
@@ -118,11 +119,6 @@ def _in_two(exc: EngineError) -> tuple[str, str]:
     """What happened, and what to do about it: the first sentence of an engine's error, and the rest."""
     message, _, remedy = str(exc).partition(". ")
     return message, remedy
-
-
-def is_local(profile: HostProfile) -> bool:
-    """Whether the engine runs on this machine, so that its files and GPUs are this machine's."""
-    return profile.docker_host is None or profile.docker_host.startswith("unix://")
 
 
 def check_clock(engine_time: float, asked_at: float, answered_at: float) -> CheckResult:
@@ -229,7 +225,16 @@ def check_image_registry(engine: Engine) -> CheckResult:
 
 def check_gpus(engine: Engine | None, profile: HostProfile, found: Sequence[Gpu]) -> CheckResult:
     """Are there GPUs, and does the engine hand them out? `engine` of None: none answers."""
-    ids = tuple(gpu.uuid for gpu in found) if profile.gpus is None else profile.gpus
+    try:
+        ids = choose_gpus(profile.gpus, found if profile.has_local_engine else ())
+    except ProfileError as exc:
+        return CheckResult(
+            name="GPUs", status=CheckStatus.FAIL, message=str(exc), remedy="`nvidia-smi -L` lists them, too."
+        )
+    return _check_gpus(engine, profile, found, ids)
+
+
+def _check_gpus(engine: Engine | None, profile: HostProfile, found: Sequence[Gpu], ids: Sequence[str]) -> CheckResult:
     if not ids:
         why = "this machine has none" if profile.gpus is None else "the profile lists none"
         return CheckResult(name="GPUs", status=CheckStatus.OK, message=f"{why}; jobs run on CPUs")

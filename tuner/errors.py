@@ -16,6 +16,7 @@ TunerError
     │   ├── ImageNotFound
     │   ├── EngineFailed   it could not do what it was asked, through no fault of ours
     │   └── GpuUnavailable the engine cannot hand out the GPUs asked for
+    │       └── GpuTaken   another home on the same engine uses one of them
     └── ContainerNotFound
 """
 
@@ -136,6 +137,10 @@ class EngineFailed(EngineRejected):
 
 class GpuUnavailable(EngineRejected):
     """The engine cannot hand out the GPUs that were asked for."""
+
+
+class GpuTaken(GpuUnavailable):
+    """Another home on the same engine uses a GPU that was about to be used: try again later."""
 
 
 class ContainerNotFound(EngineError):

@@ -29,18 +29,26 @@ class HostProfile:
     """What differs per machine.
 
     `home` is where everything is kept. `gpus` are the ids that may be leased, None for all that the driver reports.
-    `gpus_per_training_job` None takes the number that the job's instance type has. The limits hold for each container:
-    `cpus` None shares the host's evenly among the trials that a tuning job runs side by side, and leaves a single
-    training job unlimited; the others' None is the engine's own.
+    `gpus_per_training_job` None takes the number that the job's instance type has. `jobs_per_gpu` jobs may share a GPU,
+    and one starts on it when the part `free_gpu_memory` of its share of the GPU's memory is free. The limits hold for
+    each container: `cpus` None shares the host's evenly among the trials that a tuning job runs side by side, and
+    leaves a single training job unlimited; the others' None is the engine's own.
     """
 
     home: Path
     docker_host: str | None = None
     gpus: tuple[str, ...] | None = None
     gpus_per_training_job: int | None = None
+    jobs_per_gpu: int = 1
+    free_gpu_memory: float = 0.75
     cpus: float | None = None
     memory_bytes: int | None = None
     shm_bytes: int | None = None
+
+    @property
+    def has_local_engine(self) -> bool:
+        """Whether the engine runs on this machine, so that its files and GPUs are this machine's."""
+        return self.docker_host is None or self.docker_host.startswith("unix://")
 
     @property
     def database(self) -> Path:
@@ -72,6 +80,10 @@ class HostProfile:
     def endpoint_folder(self, endpoint: str) -> Path:
         """The folder of one endpoint: its lock, and the model while it is served."""
         return self.home / "endpoints" / endpoint
+
+    def endpoint_lock(self, endpoint: str) -> Path:
+        """The file whose lock makes one process the server of an endpoint."""
+        return self.endpoint_folder(endpoint) / "lock"
 
 
 def load_profile(
@@ -125,6 +137,18 @@ def _count(value: object) -> int:
     return value
 
 
+def _at_least_one(value: object) -> int:
+    if _count(value) < 1:
+        raise ValueError(f"{value!r} is not a whole number of at least 1")
+    return _count(value)
+
+
+def _share(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError(f"{value!r} is not a share between 0 and 1")
+    return float(value)
+
+
 def _size(value: object) -> int:
     return parse_bytes(str(value))
 
@@ -134,6 +158,8 @@ _SETTINGS: Mapping[str, Callable[[Any], Any]] = {
     "docker_host": str,
     "gpus": _gpus,
     "gpus_per_training_job": _count,
+    "jobs_per_gpu": _at_least_one,
+    "free_gpu_memory": _share,
     "cpus": _positive,
     "memory": _size,
     "shm": _size,

@@ -9,7 +9,9 @@ from contracts.jobs import JobKind
 from tuner.controller import Controller
 from tuner.engine.fake import FakeEngine, FakeImage
 from tuner.engine.fake_container import Program
+from tuner.engine.gpus import GpuMemory
 from tuner.engine.protocol import JOB_LABEL
+from tuner.jobs.gpu_leases import GpuLeases
 from tuner.jobs.processing_runner import ProcessingRunner
 from tuner.jobs.runner import JobRunner
 from tuner.profile import HostProfile
@@ -45,25 +47,37 @@ class AtOnce(Executor):
 
 
 class HomeOfFakes:
-    """A home whose containers are Python programs. `restart` stands for a new process after the old one was killed."""
+    """A home whose containers are Python programs. `restart` stands for a new process after the old one was killed.
+
+    `gpu_memory` is how full the driver says GPUs are; of those that are not in it, it knows nothing.
+    """
 
     def __init__(self, root: Path, programs: Mapping[str, Program | FakeImage], gpus: tuple[str, ...] = ()) -> None:
         self.clock = Clock()
         self.engine = FakeEngine(programs, gpus=gpus, clock=self.clock)
         self.profile = HostProfile(home=root)
         self.gpus = gpus
+        self.gpu_memory: dict[str, GpuMemory] = {}
         self._open()
 
     def _open(self) -> None:
         self.store = Store(self.profile.database)
-        self.runner = JobRunner(self.store, self.engine, self.profile, self.clock, self.gpus, executor=AtOnce())
+        self.leases = GpuLeases(
+            self.store,
+            self.engine,
+            self.profile,
+            self.clock,
+            gpus=self.gpus,
+            read_memory=self.gpu_memory.get,
+        )
+        self.runner = JobRunner(self.store, self.engine, self.profile, self.clock, self.leases, executor=AtOnce())
         processing = ProcessingRunner(
             self.store,
             self.engine,
             self.profile,
             self.clock,
             self.runner.activity,
-            gpus=self.gpus,
+            leases=self.leases,
             executor=AtOnce(),
         )
         self.controller = Controller(

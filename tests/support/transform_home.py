@@ -12,6 +12,7 @@ from serving_programs import Server, serving
 
 from contracts.jobs import JobKind, JobStatus
 from tuner.engine.fake import FakeEngine
+from tuner.jobs.gpu_leases import GpuLeases
 from tuner.profile import HostProfile
 from tuner.store.records import JobRecord
 from tuner.store.sqlite_store import Store
@@ -91,7 +92,8 @@ class TransformHome:
         self.runner = self._runner()
 
     def _runner(self) -> TransformRunner:
-        return TransformRunner(self.store, self.engine, self.profile, time.time, self.activity, gpus=self._gpus)
+        leases = GpuLeases(self.store, self.engine, self.profile, time.time, gpus=self._gpus)
+        return TransformRunner(self.store, self.engine, self.profile, time.time, self.activity, leases=leases)
 
     def restart(self) -> None:
         """Let go of all jobs, and put another runner in the place of this one."""

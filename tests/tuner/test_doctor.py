@@ -26,7 +26,7 @@ from tuner.engine.gpus import Gpu
 from tuner.errors import EngineRejected
 from tuner.profile import HostProfile
 
-GPU = Gpu(uuid="GPU-a", index=0, name="Some GPU", memory_bytes=8 * 10**9)
+GPU = Gpu(uuid="GPU-a", index="0", name="Some GPU", memory_bytes=8 * 10**9)
 
 
 def train(_: FakeContainer) -> None:
@@ -241,6 +241,16 @@ def test_gpus_that_containers_cannot_use(
 
     assert status == result.status
     assert "cannot use them" in result.message
+
+
+def test_a_gpu_of_the_profile_that_is_not_there_fails_the_check(
+    engine: FakeEngine, profile: HostProfile, surroundings: Surroundings
+) -> None:
+    """Every job would be refused."""
+    result = gpu_result(engine, replace(profile, gpus=("GPU-z",)), surroundings, lambda: (GPU,))
+
+    assert CheckStatus.FAIL is result.status
+    assert "GPU-z is no GPU of this machine. There are GPU-a (index 0, Some GPU)" in result.message
 
 
 def test_whether_containers_can_use_gpus_is_not_seen_without_an_image(

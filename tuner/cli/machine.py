@@ -12,7 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tuner.engine.gpus import Gpu, GpuMemory, ReadGpuMemory, choose_gpus
 from tuner.engine.protocol import Engine
+from tuner.jobs.gpu_leases import GpuLeases
 from tuner.profile import HostProfile, load_profile
 from tuner.store.sqlite_store import Store
 
@@ -23,10 +25,16 @@ def _open_docker(profile: HostProfile) -> Engine:
     return DockerEngine(profile.docker_host)
 
 
-def _find_gpus() -> Sequence[str]:
-    from tuner.engine.gpus import discover_gpus  # noqa: PLC0415 - loads the driver's library; few commands need it
+def _find_gpus() -> Sequence[Gpu]:
+    from tuner.engine.nvml import discover_gpus  # noqa: PLC0415 - loads the driver's library; few commands need it
 
-    return [gpu.uuid for gpu in discover_gpus()]
+    return discover_gpus()
+
+
+def _read_gpu_memory(uuid: str) -> GpuMemory | None:
+    from tuner.engine.nvml import read_gpu_memory  # noqa: PLC0415 - as above
+
+    return read_gpu_memory(uuid)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +45,8 @@ class Parts:
     """
 
     open_engine: Callable[[HostProfile], Engine] = _open_docker
-    find_gpus: Callable[[], Sequence[str]] = _find_gpus
+    find_gpus: Callable[[], Sequence[Gpu]] = _find_gpus
+    read_gpu_memory: ReadGpuMemory = _read_gpu_memory
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
     poll_seconds: float = 0.4
@@ -63,8 +72,21 @@ class Machine:
 
     @cached_property
     def gpus(self) -> Sequence[str]:
-        """The ids of the GPUs that may be leased."""
-        return self.parts.find_gpus() if self.profile.gpus is None else self.profile.gpus
+        """The ids of the GPUs that may be leased; raises ProfileError where one that is named is not there."""
+        if self.profile.gpus == ():
+            return ()
+        return choose_gpus(self.profile.gpus, self.parts.find_gpus() if self.profile.has_local_engine else ())
+
+    def gpu_leases(self, store: Store) -> GpuLeases:
+        """What leases those GPUs to the jobs and endpoints that `store` knows."""
+        return GpuLeases(
+            store,
+            self.engine,
+            self.profile,
+            self.clock,
+            gpus=self.gpus,
+            read_memory=self.parts.read_gpu_memory,
+        )
 
     def store(self) -> Store:
         """The home's store, made where there is none; raises StoreError."""

@@ -25,6 +25,7 @@ def print_other_job(console: Console, job: JobRecord, profile: HostProfile, now:
     print_lines(
         {
             "image": _image(job),
+            "doing": "" if job.is_finished else job.message,
             "exit code": "" if job.exit_code is None else str(job.exit_code),
             "message": job.exit_message.strip(),
             "time": words.duration((job.end_time or now) - job.creation_time),
@@ -47,6 +48,7 @@ def other_job_document(job: JobRecord, profile: HostProfile) -> dict[str, Any]:
         job.creation_time,
         job.end_time,
         failure_reason=job.failure_reason,
+        status_message=job.message,
         exit_code=job.exit_code,
         exit_message=job.exit_message,
         start_time=job.start_time,

@@ -19,6 +19,7 @@ from tuner.cli.model_source import ModelSource, find_model, find_models
 from tuner.cli.options import json_option, limit_options
 from tuner.engine.images import provide_image
 from tuner.errors import EngineUnreachable, GpuUnavailable, HomeInUse, ResourceInUse
+from tuner.jobs.gpu_leases import GpuLeases
 from tuner.serving.calls import ping
 from tuner.serving.container import ServedModel, check_environment, serving_container
 from tuner.serving.endpoint import Endpoint, EndpointEvent, EventKind, Listener
@@ -30,6 +31,7 @@ from tuner.serving.model_archive import unpack
 from tuner.serving.ports import check_port
 from tuner.serving.running import remove_orphans
 from tuner.store.lock import ControllerLock
+from tuner.store.records import ENDPOINT
 from tuner.submission import Say
 from tuner.work.interruptions import Interruptions
 
@@ -117,14 +119,15 @@ def serve(
         source = find_models(model, image, name) if has_many else find_model(model, image, name, machine)
         if source.job is not None and source.job.tuning_job is not None:
             say(f"The model is that of {source.job.name}, trial {source.job.trial_index} of {source.job.tuning_job}.")
-        with _place(source.name, machine, say) as folder, ExitStack() as many_models:
-            many = many_models.enter_context(_many_models(source, folder, port, say)) if has_many else None
+        with _place(source.name, machine, say) as folder, ExitStack() as stack:
+            many = stack.enter_context(_many_models(source, folder, port, say)) if has_many else None
+            gpu_ids = stack.enter_context(_gpus(source, machine, say, wanted=gpus is not None))
             served = ServedModel(
                 endpoint_name=source.name,
                 image=source.image,
                 model_folder=_model_folder(source.path, folder, say) if many is None else folder / _MODELS,
                 environment=environment,
-                gpu_ids=_gpu_ids(source, machine, say, wanted=gpus is not None),
+                gpu_ids=gpu_ids,
                 host_port=port if many is None else 0,
                 front_door=None if many is None else many.address,
             )
@@ -148,7 +151,7 @@ def _place(name: str, machine: Machine, say: Say) -> Iterator[Path]:
     Where nobody does, a container of that name is what a killed `serve` has left: it is replaced.
     """
     folder = machine.profile.endpoint_folder(name)
-    lock = ControllerLock(folder / "lock")
+    lock = ControllerLock(machine.profile.endpoint_lock(name))
     try:
         lock.acquire()
     except HomeInUse as error:
@@ -180,22 +183,47 @@ def _model_folder(source: Path, folder: Path, say: Say) -> Path:
     return folder / "model"
 
 
-def _gpu_ids(source: ModelSource, machine: Machine, say: Say, *, wanted: bool) -> Sequence[str]:
-    """The GPUs that the container gets: those of --gpus, none without it; raises GpuUnavailable."""
+@contextmanager
+def _gpus(source: ModelSource, machine: Machine, say: Say, *, wanted: bool) -> Iterator[Sequence[str]]:
+    """The GPUs that the container gets, leased while it is served: those of --gpus, none without it.
+
+    Where somebody outside this home uses one of them, it is waited for. Raises GpuUnavailable where a job of this home
+    or another endpoint has one.
+    """
     if not wanted:
         if source.job is not None and source.job.gpu_count:
             say(f"Served without GPUs; {source.job.name} was trained with {source.job.gpu_count}: see --gpus.")
-        return ()
-    if not machine.gpus and machine.profile.gpus is None:
+        yield ()
+        return
+    gpus = machine.gpus
+    if not gpus and machine.profile.gpus is None:
         raise GpuUnavailable("--gpus all: this machine has none that its driver reports.")
-    with machine.store_for_reading() as store:
-        leased = {gpu: job.name for job in store.unfinished_training_jobs() for gpu in store.leased_gpus(job.name)}
-    for gpu in machine.gpus:
-        if gpu in leased:
-            raise GpuUnavailable(f"The GPU {gpu} is in use by the training job {leased[gpu]}.")
-    if machine.gpus:
-        say("Jobs do not know that these GPUs are in use: keep theirs apart with --gpus of `tune` and `train`.")
-    return machine.gpus
+    if not gpus:
+        yield ()
+        return
+    with machine.store() as store:
+        store.end_gpu_lease(source.name, ENDPOINT)  # what a killed `serve` of this name has left
+        is_over = True
+        try:
+            _lease(source.name, machine.gpu_leases(store), machine, say)
+            yield gpus
+        except EngineUnreachable:
+            is_over = False  # its container may still run: who leases next looks for it
+            raise
+        finally:
+            if is_over:
+                store.end_gpu_lease(source.name, ENDPOINT)
+
+
+def _lease(name: str, leases: GpuLeases, machine: Machine, say: Say) -> None:
+    message = ""
+    while (wait := leases.obtain(name, len(leases.gpus), ENDPOINT)) is not None:
+        if holders := leases.holders():
+            raise GpuUnavailable(f"{'; '.join(holders)}. Name other GPUs with --gpus, or wait for it.")
+        if wait.message != message:
+            say(f"{wait.message}. Ctrl-C gives up.")
+            message = wait.message
+        machine.parts.sleep(machine.parts.poll_seconds)
 
 
 def _serve(

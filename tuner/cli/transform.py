@@ -189,6 +189,7 @@ def _follow(name: str, store: Store, machine: Machine, display: TransformDisplay
         profile=machine.profile,
         find_engine=lambda: machine.engine,
         find_gpus=lambda: machine.gpus,
+        read_gpu_memory=machine.parts.read_gpu_memory,
         say=display.say,
         clock=machine.clock,
         sleep=machine.parts.sleep,

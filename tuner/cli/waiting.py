@@ -68,6 +68,7 @@ def _worker(machine: Machine, store: Store, say: Say, *, begins: bool = True) ->
         profile=machine.profile,
         find_engine=lambda: machine.engine,
         find_gpus=lambda: machine.gpus,
+        read_gpu_memory=machine.parts.read_gpu_memory,
         say=say,
         clock=machine.clock,
         sleep=machine.parts.sleep,

@@ -287,11 +287,11 @@ class DockerEngine:
             raise EngineRejected(f"container {container_id}: no port {port} is published now")
         return address
 
-    def containers(self, labels: Mapping[str, str]) -> Sequence[ContainerSummary]:
-        """All containers, running or not, that carry all of `labels`."""
-        wanted = [f"{name}={value}" for name, value in labels.items()]
+    def containers(self, labels: Mapping[str, str | None]) -> Sequence[ContainerSummary]:
+        """All containers, running or not, that carry all of `labels`; a value of None is any."""
+        wanted = {"label": wire.label_filter(labels)}
         with self._api("list containers") as api:
-            return tuple(wire.container_summary(one) for one in api.containers(all=True, filters={"label": wanted}))
+            return tuple(wire.container_summary(one) for one in api.containers(all=True, filters=wanted))
 
     def frames(self, container_id: str, *, follow: bool) -> Iterator[LogFrame]:
         """The container's output from its beginning; with `follow`, until it ends. Raises ContainerNotFound.
@@ -378,11 +378,11 @@ class DockerEngine:
             )
             return str(made["Id"])
 
-    def networks(self, labels: Mapping[str, str]) -> Sequence[NetworkSummary]:
-        """All networks that carry all of `labels`."""
-        wanted = [f"{name}={value}" for name, value in labels.items()]
+    def networks(self, labels: Mapping[str, str | None]) -> Sequence[NetworkSummary]:
+        """All networks that carry all of `labels`; a value of None is any."""
+        wanted = {"label": wire.label_filter(labels)}
         with self._api("list networks") as api:
-            return tuple(wire.network_summary(one) for one in api.networks(filters={"label": wanted}))
+            return tuple(wire.network_summary(one) for one in api.networks(filters=wanted))
 
     def remove_network(self, network_id: str) -> None:
         """Remove a network; one that is gone already is no error. Raises EngineRejected for one in use."""

@@ -240,19 +240,19 @@ class FakeEngine:
             raise EngineRejected(f"container {container_id}: no port {port} is published now")
         return address
 
-    def containers(self, labels: Mapping[str, str]) -> Sequence[ContainerSummary]:
-        """All containers, running or not, that carry all of `labels`."""
+    def containers(self, labels: Mapping[str, str | None]) -> Sequence[ContainerSummary]:
+        """All containers, running or not, that carry all of `labels`; a value of None is any."""
         self._enter("containers")
         with self._changed:
             return tuple(
                 ContainerSummary(
                     container_id=one.container_id,
                     name=one.spec.name,
-                    labels=dict(one.spec.labels),
+                    labels=one.spec.all_labels,
                     status=one.state().status,
                 )
                 for one in self._containers.values()
-                if labels.items() <= one.spec.labels.items()
+                if _carries(one.spec.all_labels, labels)
             )
 
     def frames(self, container_id: str, *, follow: bool) -> Iterator[LogFrame]:
@@ -308,10 +308,10 @@ class FakeEngine:
         self._networks[name] = NetworkSummary(network_id=network_id, name=name, labels=dict(labels), internal=internal)
         return network_id
 
-    def networks(self, labels: Mapping[str, str]) -> Sequence[NetworkSummary]:
-        """All networks that carry all of `labels`."""
+    def networks(self, labels: Mapping[str, str | None]) -> Sequence[NetworkSummary]:
+        """All networks that carry all of `labels`; a value of None is any."""
         self._enter("networks")
-        return tuple(one for one in self._networks.values() if labels.items() <= one.labels.items())
+        return tuple(one for one in self._networks.values() if _carries(one.labels, labels))
 
     def remove_network(self, network_id: str) -> None:
         """Remove a network; one that is gone already is no error. Raises EngineRejected for one in use."""
@@ -365,6 +365,10 @@ class FakeEngine:
             or one.container_id not in self._containers
             or one.state().status is ContainerStatus.EXITED
         )
+
+
+def _carries(labels: Mapping[str, str], wanted: Mapping[str, str | None]) -> bool:
+    return all(name in labels and value in {None, labels[name]} for name, value in wanted.items())
 
 
 def _digest(reference: str) -> str:

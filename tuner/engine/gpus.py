@@ -1,52 +1,82 @@
-"""Which GPUs this machine has, asked of NVIDIA's driver through NVML.
+"""What is known of GPUs, and those that somebody names as the ids that containers are given. Pure."""
 
-Where the engine runs on another machine (DOCKER_HOST), this tells nothing about its GPUs: name them in the profile.
-"""
-
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import pynvml
+from tuner.profile import ProfileError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gpu:
-    """A GPU. `uuid` stays the same across reboots and is what a container is given; `index` may change."""
+    """What a container can be given: a GPU, or one device of a GPU in MIG mode, which then is `part_of` that GPU.
+
+    `uuid` stays the same across reboots; `index` may change. It is a number, of a MIG device two: ``0:1``.
+    """
 
     uuid: str
-    index: int
+    index: str
     name: str
     memory_bytes: int
+    part_of: str | None = None
 
 
-def discover_gpus() -> tuple[Gpu, ...]:
-    """All GPUs that the driver reports, by index; none where there is no driver, or none that works."""
-    try:
-        with _driver():
-            return tuple(_gpu(index) for index in range(pynvml.nvmlDeviceGetCount()))
-    except (pynvml.NVMLError, OSError):  # no driver, no library, a GPU that has fallen off the bus
-        return ()
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GpuProcess:
+    """A process of this machine that has memory of a GPU; `used_bytes` is None where the driver does not tell."""
+
+    pid: int
+    name: str
+    used_bytes: int | None
 
 
-@contextmanager
-def _driver() -> Iterator[None]:
-    pynvml.nvmlInit()
-    try:
-        yield
-    finally:
-        pynvml.nvmlShutdown()
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GpuMemory:
+    """How full a GPU's memory is, and of whom."""
+
+    total_bytes: int
+    free_bytes: int
+    processes: tuple[GpuProcess, ...] = ()
 
 
-def _gpu(index: int) -> Gpu:
-    device = pynvml.nvmlDeviceGetHandleByIndex(index)
-    return Gpu(
-        uuid=_text(pynvml.nvmlDeviceGetUUID(device)),
-        index=index,
-        name=_text(pynvml.nvmlDeviceGetName(device)),
-        memory_bytes=int(pynvml.nvmlDeviceGetMemoryInfo(device).total),
-    )
+#: Tells how full the memory of the GPU with a UUID is; None where nobody knows.
+ReadGpuMemory = Callable[[str], GpuMemory | None]
 
 
-def _text(value: str | bytes) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value  # bytes: nvidia-ml-py before 12
+def choose_gpus(wanted: Sequence[str] | None, found: Sequence[Gpu]) -> tuple[str, ...]:
+    """The UUIDs of `wanted` among what the driver has `found`, in the order in which they are named; None is all.
+
+    A GPU or MIG device is named by its UUID, the beginning of a UUID that no other has, or its index. Where the driver
+    has found nothing (the engine may run on another machine) the names are taken as they are: the engine refuses what
+    it does not have. Raises ProfileError for an id that is unknown, ambiguous, or there twice.
+    """
+    if wanted is None:
+        return tuple(gpu.uuid for gpu in found)
+    chosen: dict[str, str] = {}
+    for name in wanted:
+        uuid = _find(name, found) if found else name
+        if uuid in chosen:
+            also = f" (also as {chosen[uuid]})" if chosen[uuid] != name else ""
+            raise ProfileError(f"gpus: {name} is named twice{also}. {_there_are(found)}".rstrip())
+        chosen[uuid] = name
+    return tuple(chosen)
+
+
+def _find(name: str, found: Sequence[Gpu]) -> str:
+    exact = [gpu.uuid for gpu in found if name in {gpu.uuid, gpu.index}]
+    candidates = exact or [gpu.uuid for gpu in found if gpu.uuid.startswith(name)]
+    if len(candidates) == 1:
+        return candidates[0]
+    if candidates:
+        raise ProfileError(f"gpus: {name} may be {' or '.join(candidates)}: write more of it.")
+    parts = [gpu.uuid for gpu in found if name in {gpu.part_of, gpu.index.partition(":")[0]}]
+    if parts:
+        raise ProfileError(
+            f"gpus: {name} is in MIG mode, and cannot be given as a whole. Name its devices: {', '.join(parts)}."
+        )
+    raise ProfileError(f"gpus: {name} is no GPU of this machine. {_there_are(found)}")
+
+
+def _there_are(found: Sequence[Gpu]) -> str:
+    if not found:
+        return ""
+    return f"There are {', '.join(f'{gpu.uuid} (index {gpu.index}, {gpu.name})' for gpu in found)}."

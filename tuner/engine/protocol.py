@@ -21,6 +21,8 @@ HOST_LABEL = "algodock.host"
 ENDPOINT_LABEL = "algodock.endpoint"
 #: The label with the processing job's name.
 PROCESSING_JOB_LABEL = "algodock.processing-job"
+#: The label with the ids of the GPUs that a container was given, commas between: what other homes on the engine see.
+GPU_LABEL = "algodock.gpus"
 #: The label of the short-lived container of `Engine.check_gpus`; it belongs to no home.
 PROBE_LABEL = "algodock.gpu-probe"
 
@@ -83,6 +85,11 @@ class ContainerSpec:
     shm_bytes: int | None = None
     pids_limit: int = 4096
     published_ports: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def all_labels(self) -> dict[str, str]:
+        """What the container is labelled with: `labels`, and which GPUs it was given, if any."""
+        return {**self.labels, GPU_LABEL: ",".join(self.gpu_ids)} if self.gpu_ids else dict(self.labels)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -225,8 +232,8 @@ class Engine(Protocol):
         """
         ...
 
-    def containers(self, labels: Mapping[str, str]) -> Sequence[ContainerSummary]:
-        """All containers, running or not, that carry all of `labels`."""
+    def containers(self, labels: Mapping[str, str | None]) -> Sequence[ContainerSummary]:
+        """All containers, running or not, that carry all of `labels`; a value of None is any."""
         ...
 
     def frames(self, container_id: str, *, follow: bool) -> Iterator[LogFrame]:
@@ -267,8 +274,8 @@ class Engine(Protocol):
         """
         ...
 
-    def networks(self, labels: Mapping[str, str]) -> Sequence[NetworkSummary]:
-        """All networks that carry all of `labels`."""
+    def networks(self, labels: Mapping[str, str | None]) -> Sequence[NetworkSummary]:
+        """All networks that carry all of `labels`; a value of None is any."""
         ...
 
     def remove_network(self, network_id: str) -> None:

@@ -53,7 +53,7 @@ def container_request(spec: ContainerSpec, *, log_driver: str = "json-file") -> 
     body: dict[str, Any] = {
         "Image": spec.image,
         "Env": [f"{name}={value}" for name, value in sorted(_environment(spec).items())],
-        "Labels": dict(spec.labels),
+        "Labels": spec.all_labels,
         "Tty": False,
         "OpenStdin": False,
         "HostConfig": _host_config(spec, log_driver),
@@ -109,6 +109,11 @@ def _host_config(spec: ContainerSpec, log_driver: str) -> dict[str, Any]:
     if spec.shm_bytes is not None:
         settings["ShmSize"] = spec.shm_bytes
     return settings
+
+
+def label_filter(labels: Mapping[str, str | None]) -> list[str]:
+    """The filter of a listing for what carries all of `labels`; a value of None is any."""
+    return [name if value is None else f"{name}={value}" for name, value in labels.items()]
 
 
 def container_state(inspected: Mapping[str, Any]) -> ContainerState:

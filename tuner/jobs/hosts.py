@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from contracts.resources import Host
+from tuner.engine.gpu_neighbours import check_not_taken
 from tuner.engine.protocol import (
     HOST_LABEL,
     ContainerSpec,
@@ -25,12 +26,14 @@ def create_containers(
 ) -> None:
     """Create the containers of a job, not started; and first the network that they name, if they do.
 
-    Raises EngineRejected, ImageNotFound. What was created before that is found by its labels.
+    Raises EngineRejected, ImageNotFound, and GpuTaken where another home uses a GPU of theirs. What was created before
+    that is found by its labels.
     """
     for network in {spec.private_network for spec in specs if spec.private_network is not None}:
         engine.create_network(network, labels, internal=isolated)
     for spec in specs:
         engine.create(spec)
+    check_not_taken(engine, specs)
 
 
 def start_containers(engine: Engine, labels: Mapping[str, str], hosts: Sequence[Host]) -> dict[str, str] | None:

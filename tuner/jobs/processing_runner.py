@@ -1,15 +1,16 @@
 """Runs processing jobs, a little at each step; as `tuner.jobs.runner` does training jobs, and by the same rules."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 
 from contracts.jobs import JobKind, JobStatus
 from contracts.outcome import HOST_STOP_GRACE_SECONDS, TRAINING_STOP_GRACE_SECONDS, algorithm_error
 from contracts.processing import ProcessingJobSpec
 from tuner.engine.protocol import HOME_LABEL, PROCESSING_JOB_LABEL, Engine
-from tuner.errors import ChannelError, EngineRejected, TunerError
+from tuner.errors import ChannelError, EngineRejected, GpuTaken, TunerError
 from tuner.jobs.folder import JobFolder
+from tuner.jobs.gpu_leases import GpuLeases
 from tuner.jobs.hosts import RunningHost, RunningHosts, create_containers, remove_containers, start_containers
 from tuner.jobs.log_intake import LogIntake
 from tuner.jobs.preparation import Preparation
@@ -39,7 +40,7 @@ class ProcessingRunner:
         clock: Callable[[], float],
         activity: threading.Event,
         *,
-        gpus: Sequence[str] = (),
+        leases: GpuLeases,
         executor: Executor | None = None,
     ) -> None:
         self._store = store
@@ -47,7 +48,7 @@ class ProcessingRunner:
         self._profile = profile
         self._clock = clock
         self._activity = activity
-        self._gpus = gpus
+        self._leases = leases
         self._executor = executor or ThreadPoolExecutor(_BACKGROUND_THREADS, "background of processing jobs")
         self._preparing: dict[str, Preparation] = {}
         self._running: dict[str, RunningHosts] = {}
@@ -90,8 +91,9 @@ class ProcessingRunner:
             self._remove_containers(spec)
             self._end(job, JobStatus.STOPPED, job.failure_reason)
             return
-        if self._store.lease_gpus(job.name, self._gpus, job.gpu_count, _KIND) is None:
-            return  # another job will give its GPUs back
+        if (wait := self._leases.obtain(job.name, job.gpu_count, _KIND)) is not None:
+            self._store.change_job_message(_KIND, job.name, wait.message)
+            return
         if preparation is None:
             preparation = Preparation(
                 [channel_of(one, index) for index, one in enumerate(spec.inputs)], self._profile.cache
@@ -115,6 +117,11 @@ class ProcessingRunner:
                 leased_gpus=self._store.leased_gpus(job.name, _KIND),
             )
             create_containers(self._engine, containers.specs, self._labels(job.name), isolated=spec.network_isolation)
+        except GpuTaken as taken:
+            self._remove_containers(spec)
+            self._store.change_job_message(_KIND, job.name, f"Waiting: {taken}")
+            self._leases.look_again()
+            return
         except (EngineRejected, ChannelError, S3Error, OSError) as error:
             self._remove_containers(spec)
             self._end(job, JobStatus.FAILED, f"ClientError: {error}")

@@ -12,6 +12,7 @@ from typing import Any
 from contracts.jobs import SecondaryStatus
 from tuner.engine.protocol import Engine
 from tuner.jobs.ending import Endings
+from tuner.jobs.gpu_leases import GpuLeases
 from tuner.jobs.sizing import first_provided
 from tuner.jobs.starting import Starts
 from tuner.jobs.watching import Watch
@@ -27,7 +28,7 @@ _BACKGROUND_THREADS = 4
 class JobRunner:
     """Runs the training jobs of one home on one engine. One object belongs to one thread.
 
-    Downloads and packing go to `executor`.
+    `leases` has the GPUs that jobs may get. Downloads and packing go to `executor`.
     """
 
     def __init__(
@@ -36,11 +37,11 @@ class JobRunner:
         engine: Engine,
         profile: HostProfile,
         clock: Callable[[], float],
-        gpus: Sequence[str] = (),
+        leases: GpuLeases,
         *,
         executor: Executor | None = None,
     ) -> None:
-        self._gpus = tuple(gpus)
+        self._leases = leases
         self._bench = Workbench(
             store=store,
             engine=engine,
@@ -49,7 +50,7 @@ class JobRunner:
             executor=executor or ThreadPoolExecutor(_BACKGROUND_THREADS, "background of jobs"),
         )
         self._endings = Endings(self._bench)
-        self._starts = Starts(self._bench, self._endings, self._gpus)
+        self._starts = Starts(self._bench, self._endings, leases)
         self._watch = Watch(self._bench, self._endings)
 
     @property
@@ -77,7 +78,7 @@ class JobRunner:
         Where it can provide none, the first, whose GPUs the job will wait for; None only where there is none.
         """
         if len(alternatives) > 1:
-            machine, gpus = self._bench.machine(), len(self._gpus)
+            machine, gpus = self._bench.machine(), len(self._leases.gpus)
             return first_provided(alternatives, self._bench.profile, machine, gpus) or alternatives[0]
         return next(iter(alternatives), None)
 

@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 from contracts.jobs import SecondaryStatus
-from tuner.errors import ChannelError, EngineRejected
+from tuner.errors import ChannelError, EngineRejected, GpuTaken
 from tuner.jobs.containers import training_containers
 from tuner.jobs.ending import Endings
+from tuner.jobs.gpu_leases import GpuLeases
 from tuner.jobs.hosts import create_containers
 from tuner.jobs.preparation import Preparation
 from tuner.jobs.time_limits import limit_time
@@ -15,23 +16,22 @@ from tuner.store.records import TrainingJobRecord
 
 
 class Starts:
-    """Brings jobs to where their containers are created. `gpus` are those of this machine that may be leased."""
+    """Brings jobs to where their containers are created, with the GPUs that `leases` gives them."""
 
-    def __init__(self, workbench: Workbench, endings: Endings, gpus: tuple[str, ...]) -> None:
+    def __init__(self, workbench: Workbench, endings: Endings, leases: GpuLeases) -> None:
         self._bench = workbench
         self._endings = endings
-        self._gpus = gpus
+        self._leases = leases
         self._preparing: dict[str, Preparation] = {}
 
     def begin(self, job: TrainingJobRecord) -> bool:
         """From Pending on: lease the GPUs, then `go_on`."""
-        store = self._bench.store
+        store, now = self._bench.store, self._bench.clock()
+        job = limit_time(store, job, now)
         if job.stop_reason is None:
-            if store.lease_gpus(job.name, self._gpus, job.gpu_count) is None:
-                return False  # another job will give its GPUs back
-            store.change_status(
-                job.name, SecondaryStatus.STARTING, now=self._bench.clock(), message="Preparing the containers"
-            )
+            if not self._has_gpus(job):
+                return False
+            store.change_status(job.name, SecondaryStatus.STARTING, now=now, message="Preparing the containers")
         return self.go_on(store.training_job(job.name))
 
     def go_on(self, job: TrainingJobRecord) -> bool:
@@ -56,6 +56,8 @@ class Starts:
                 store.change_status(job.name, SecondaryStatus.DOWNLOADING, now=now, message="Downloading input data")
             preparation.begin(self._bench.executor, self._bench.activity)
         if preparation.is_done:
+            if not self._has_gpus(job):
+                return False  # somebody else has come to use them since they were leased
             del self._preparing[job.name]
             return self._create(store.training_job(job.name), preparation)
         if (progress := preparation.news()) is not None:
@@ -83,6 +85,12 @@ class Starts:
             create_containers(
                 bench.engine, containers.specs, bench.labels(job.name), isolated=job.spec.network_isolation
             )
+        except GpuTaken as taken:
+            bench.remove_containers(job)
+            bench.store.change_message(job.name, f"Waiting: {taken}")
+            self._leases.look_again()
+            self._preparing[job.name] = preparation
+            return False
         except (EngineRejected, ChannelError, S3Error, OSError) as error:
             self._endings.could_not_create(job, error)
             return False
@@ -90,6 +98,16 @@ class Starts:
             bench.store.add_warning(job.name, warning)
         bench.store.change_status(job.name, SecondaryStatus.TRAINING, now=bench.clock(), message="Training")
         return True
+
+    def _has_gpus(self, job: TrainingJobRecord) -> bool:
+        """Whether the job has its GPUs, and nobody else uses them; what it waits for is said."""
+        wait = self._leases.obtain(job.name, job.gpu_count)
+        if wait is None:
+            return True
+        self._bench.store.change_message(job.name, wait.message)
+        for warning in wait.warnings:
+            self._bench.store.add_warning(job.name, warning)
+        return False
 
     def _trials_at_once(self, job: TrainingJobRecord) -> int:
         """How many jobs of its kind run side by side, this one counted."""

@@ -13,7 +13,8 @@ from typing import Any, Self
 
 from tuner.controller import stop_job
 from tuner.engine.docker_engine import DockerEngine
-from tuner.engine.gpus import discover_gpus
+from tuner.engine.gpus import choose_gpus
+from tuner.engine.nvml import discover_gpus, read_gpu_memory
 from tuner.engine.protocol import Engine
 from tuner.errors import ResourceNotFound, TunerError
 from tuner.profile import HostProfile, load_profile
@@ -90,10 +91,10 @@ class Session:
 
     @cached_property
     def gpus(self) -> tuple[str, ...]:
-        """The ids of the GPUs that jobs of this home may get."""
+        """The ids of the GPUs that jobs of this home may get; raises ProfileError where one is not there."""
         if self._gpus is not None:
             return tuple(self._gpus)
-        return tuple(gpu.uuid for gpu in discover_gpus()) if self.profile.gpus is None else self.profile.gpus
+        return choose_gpus(self.profile.gpus, discover_gpus() if self.profile.has_local_engine else ())
 
     def prepare(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """`request` completed, its relative ``file://`` addresses taken from the working folder.
@@ -185,6 +186,7 @@ class Session:
             profile=self.profile,
             find_engine=lambda: self.engine,
             find_gpus=lambda: self.gpus,
+            read_gpu_memory=read_gpu_memory,
             say=self.say,
             clock=self.clock,
             poll_seconds=self._poll_seconds,

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Self
 
 from contracts.serving import DEFAULT_PORT, PING_PATH, START_UP_TIMEOUT_SECONDS, STOP_GRACE_SECONDS
+from tuner.engine.gpu_neighbours import check_not_taken
 from tuner.engine.protocol import Address, ContainerSpec, ContainerState, ContainerStatus, Engine, LogFrame
 from tuner.errors import ContainerNotFound, EngineError, EngineRejected, GpuUnavailable, ImageNotFound
 from tuner.jobs.log_follower import LogFollower
@@ -87,9 +88,13 @@ class Endpoint:
         self._is_killed = False
 
     def __enter__(self) -> Self:
-        """Create the container and start it; raises EndpointFailed, ImageNotFound, GpuUnavailable, EngineRejected."""
+        """Create the container and start it.
+
+        Raises EndpointFailed, ImageNotFound, GpuUnavailable, GpuTaken, EngineRejected.
+        """
         self._container_id = self._engine.create(self._spec)
         try:
+            check_not_taken(self._engine, (self._spec,))
             self._start(self._container_id)
         except BaseException:
             self._remove()

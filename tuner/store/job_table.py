@@ -2,13 +2,15 @@
 
 import json
 import sqlite3
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import count as count_up
 from typing import Any
 
 from contracts.jobs import JobKind, JobStatus, check_job_transition
 from tuner.errors import ResourceInUse, ResourceNotFound
 from tuner.store.database import Database
-from tuner.store.records import JobRecord
+from tuner.store.records import GpuHolder, GpuLease, JobRecord, gpu_holder
 
 
 class JobTable(Database):
@@ -87,11 +89,20 @@ class JobTable(Database):
             if status.is_terminal:
                 self._end_lease(kind, name)
 
+    def change_job_message(self, kind: JobKind, name: str, message: str) -> None:
+        """Say more about what a job does: what it waits for."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE job SET message = ? WHERE kind = ? AND name = ? AND message <> ?",
+                (message, kind, name, message),
+            )
+
     def record_job_start(self, kind: JobKind, name: str, *, now: float) -> None:
         """Remember when a job's containers first ran."""
         with self._transaction() as db:
             db.execute(
-                "UPDATE job SET start_time = coalesce(start_time, ?) WHERE kind = ? AND name = ?", (now, kind, name)
+                "UPDATE job SET start_time = coalesce(start_time, ?), message = '' WHERE kind = ? AND name = ?",
+                (now, kind, name),
             )
 
     def record_job_exit(self, kind: JobKind, name: str, exit_code: int) -> None:
@@ -114,31 +125,52 @@ class JobTable(Database):
     # GPU leases
 
     def lease_gpus(
-        self, name: str, gpus: Sequence[str], count: int, kind: JobKind = JobKind.TRAINING
+        self,
+        name: str,
+        gpus: Sequence[str],
+        count: int,
+        kind: GpuHolder = JobKind.TRAINING,
+        *,
+        jobs_per_gpu: int = 1,
     ) -> tuple[str, ...] | None:
-        """Lease `count` of `gpus` to a job, or none at all: None where not enough are free.
+        """Lease `count` different `gpus` to a job, or none at all: None where not enough are free.
 
-        A job that holds a lease keeps it. Exclusive across processes.
+        A GPU is free while fewer than `jobs_per_gpu` hold it; those that the fewest hold go first. A job that holds a
+        lease keeps it. Exclusive across processes.
         """
         with self._transaction() as db:
             held = self.leased_gpus(name, kind)
             if held or count == 0:
                 return held
-            taken = {row["gpu"] for row in db.execute("SELECT gpu FROM gpu_lease")}
-            free = [gpu for gpu in gpus if gpu not in taken][:count]
-            if len(free) < count:
+            slots: defaultdict[str, set[int]] = defaultdict(set)
+            for row in db.execute("SELECT gpu, slot FROM gpu_lease"):
+                slots[row["gpu"]].add(row["slot"])
+            free = [gpu for gpu in dict.fromkeys(gpus) if len(slots[gpu]) < jobs_per_gpu]
+            chosen = sorted(free, key=lambda gpu: len(slots[gpu]))[:count]  # of equals the first stays first
+            if len(chosen) < count:
                 return None
             db.executemany(
-                "INSERT INTO gpu_lease (gpu, kind, job) VALUES (?, ?, ?)", [(gpu, kind, name) for gpu in free]
+                "INSERT INTO gpu_lease (gpu, slot, kind, job) VALUES (?, ?, ?, ?)",
+                [(gpu, next(slot for slot in count_up() if slot not in slots[gpu]), kind, name) for gpu in chosen],
             )
-            return tuple(free)
+            return self.leased_gpus(name, kind)
 
-    def leased_gpus(self, name: str, kind: JobKind = JobKind.TRAINING) -> tuple[str, ...]:
-        """The GPUs that a job holds."""
+    def leased_gpus(self, name: str, kind: GpuHolder = JobKind.TRAINING) -> tuple[str, ...]:
+        """The GPUs that a job holds, in the order in which its hosts get them."""
         rows = self._db.execute("SELECT gpu FROM gpu_lease WHERE kind = ? AND job = ? ORDER BY gpu", (kind, name))
         return tuple(row["gpu"] for row in rows)
 
-    def _end_lease(self, kind: JobKind, name: str) -> None:
+    def gpu_leases(self) -> list[GpuLease]:
+        """All leases of this home, by GPU."""
+        rows = self._db.execute("SELECT gpu, kind, job FROM gpu_lease ORDER BY gpu, slot")
+        return [GpuLease(gpu=row["gpu"], kind=gpu_holder(row["kind"]), name=row["job"]) for row in rows]
+
+    def end_gpu_lease(self, name: str, kind: GpuHolder) -> None:
+        """Give back what a job or an endpoint holds. A job that ends does so by itself."""
+        with self._transaction():
+            self._end_lease(kind, name)
+
+    def _end_lease(self, kind: GpuHolder, name: str) -> None:
         self._db.execute("DELETE FROM gpu_lease WHERE kind = ? AND job = ?", (kind, name))
 
 
@@ -150,6 +182,7 @@ def _job(row: sqlite3.Row) -> JobRecord:
         model=None if row["model"] is None else json.loads(row["model"]),
         gpu_count=row["gpu_count"],
         status=JobStatus(row["status"]),
+        message=row["message"],
         exit_code=row["exit_code"],
         exit_message=row["exit_message"],
         failure_reason=row["failure_reason"],

@@ -16,3 +16,22 @@ CREATE TABLE loss (
     time         REAL NOT NULL,
     PRIMARY KEY (training_job, number)
 ) STRICT, WITHOUT ROWID;
+
+-- A GPU may have several slots. Leases go on.
+ALTER TABLE gpu_lease RENAME TO gpu_lease_of_version_3;
+
+CREATE TABLE gpu_lease (
+    gpu  TEXT NOT NULL,
+    slot INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    job  TEXT NOT NULL,
+    PRIMARY KEY (gpu, slot),
+    UNIQUE (gpu, kind, job)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO gpu_lease (gpu, slot, kind, job) SELECT gpu, 0, kind, job FROM gpu_lease_of_version_3;
+
+DROP TABLE gpu_lease_of_version_3;
+
+-- What a job waits for, in words.
+ALTER TABLE job ADD COLUMN message TEXT NOT NULL DEFAULT '';

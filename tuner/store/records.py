@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Final, Literal, TypeAlias
 
 from contracts.definitions import TrainingDefinition
 from contracts.jobs import (
@@ -18,6 +18,30 @@ from contracts.jobs import (
 )
 from contracts.outcome import FailureKind, LossCause
 from contracts.search_extension import SearchExtension, total_violation
+
+#: What holds a GPU beside jobs: something that is served.
+ENDPOINT: Final = "endpoint"
+#: What kind of work holds a GPU.
+GpuHolder: TypeAlias = JobKind | Literal["endpoint"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GpuLease:
+    """A GPU that a job or an endpoint of the home, called `name`, may use."""
+
+    gpu: str
+    kind: GpuHolder
+    name: str
+
+    @property
+    def holder(self) -> str:
+        """Who holds it, in words."""
+        return f"the endpoint {self.name}" if self.kind == ENDPOINT else f"the {self.kind} job {self.name}"
+
+
+def gpu_holder(kind: str) -> GpuHolder:
+    """What kind of work a word of the store stands for; raises ValueError."""
+    return ENDPOINT if kind == ENDPOINT else JobKind(kind)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,7 +156,7 @@ class TrainingJobRecord:
 class JobRecord:
     """A processing job or a transform job as it stands. `model` is what a transform job serves: a CreateModel request.
 
-    `start_time` is when its containers first ran.
+    `start_time` is when its containers first ran; until then `message` may say what it waits for.
     """
 
     kind: JobKind
@@ -141,6 +165,7 @@ class JobRecord:
     model: Mapping[str, Any] | None
     gpu_count: int
     status: JobStatus
+    message: str
     exit_code: int | None
     exit_message: str
     failure_reason: str

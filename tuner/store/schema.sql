@@ -122,11 +122,16 @@ CREATE TABLE warning (
     PRIMARY KEY (training_job, text)
 ) STRICT, WITHOUT ROWID;
 
--- A GPU is here while a job's containers may use it. The primary key is what makes a lease exclusive.
+-- A slot of a GPU is here while the containers of a job, or of an endpoint, may use it. A GPU has one slot, or as many as
+-- the profile lets jobs share it. The primary key is what makes a lease exclusive, the second key what gives a job that
+-- needs several GPUs different ones.
 CREATE TABLE gpu_lease (
-    gpu  TEXT PRIMARY KEY,
+    gpu  TEXT NOT NULL,
+    slot INTEGER NOT NULL,
     kind TEXT NOT NULL,
-    job  TEXT NOT NULL
+    job  TEXT NOT NULL,
+    PRIMARY KEY (gpu, slot),
+    UNIQUE (gpu, kind, job)
 ) STRICT, WITHOUT ROWID;
 
 -- Processing jobs and transform jobs. A transform job keeps the model that it serves, as the request that makes one.
@@ -137,6 +142,7 @@ CREATE TABLE job (
     model          TEXT,
     gpu_count      INTEGER NOT NULL DEFAULT 0,
     status         TEXT NOT NULL,
+    message        TEXT NOT NULL DEFAULT '',
     exit_code      INTEGER,
     exit_message   TEXT NOT NULL DEFAULT '',
     failure_reason TEXT NOT NULL DEFAULT '',

@@ -186,7 +186,8 @@ class Store(JobTable):
         """Say more about the status that a training job is in: how far a download has come."""
         with self._transaction() as db:
             db.execute(
-                "UPDATE status_transition SET message = ? WHERE training_job = ? AND end_time IS NULL", (message, name)
+                "UPDATE status_transition SET message = ? WHERE training_job = ? AND end_time IS NULL AND message <> ?",
+                (message, name, message),
             )
 
     def record_exit(self, name: str, exit_code: int, *, now: float) -> None:

@@ -15,7 +15,7 @@ from contracts.channels import Shard
 from contracts.jobs import JobStatus
 from contracts.transform import TransformJobSpec
 from tuner.engine.protocol import Engine
-from tuner.errors import EngineError, EngineUnreachable, TunerError
+from tuner.errors import EngineError, EngineUnreachable, GpuTaken, TunerError
 from tuner.jobs.sizing import container_size, gpus_by_host
 from tuner.profile import HostProfile
 from tuner.s3.errors import CalledOff
@@ -34,11 +34,12 @@ _MAX_REASON = 1024
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """How a job ended; without a `status` this process could not end it, because of `away`, and another may."""
+    """How a job ended. Without a `status` it goes on later: because of `away` or `taken`, or because it was let go."""
 
     status: JobStatus | None
     reason: str = ""
     away: EngineUnreachable | None = None
+    taken: GpuTaken | None = None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -125,6 +126,8 @@ class TransformWork:
             self.outcome = self._work()
         except EngineUnreachable as error:
             self.outcome = Outcome(status=None, away=error)
+        except GpuTaken as error:
+            self.outcome = Outcome(status=None, taken=error)
         except TransformError as error:
             self.outcome = _failed(f"{error.blame}: {error}")
         except (EngineError, OSError) as error:

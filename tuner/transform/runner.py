@@ -1,11 +1,12 @@
 """Runs transform jobs: what the store says is to be done is begun, what has happened is written into the store."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from contracts.jobs import JobKind, JobStatus
 from contracts.transform import TransformJobSpec
 from tuner.engine.protocol import Engine
+from tuner.jobs.gpu_leases import GpuLeases
 from tuner.profile import HostProfile
 from tuner.store.records import JobRecord
 from tuner.store.sqlite_store import Store
@@ -20,7 +21,7 @@ _LET_GO_SECONDS = 15.0
 class TransformRunner:
     """Works the transform jobs of one home. One object belongs to one thread; its work is done in others.
 
-    `gpus` are the ids that may be leased. `activity` is set whenever there is something to do.
+    `leases` has the GPUs that jobs may get. `activity` is set whenever there is something to do.
     """
 
     def __init__(
@@ -31,14 +32,14 @@ class TransformRunner:
         clock: Callable[[], float],
         activity: threading.Event,
         *,
-        gpus: Sequence[str] = (),
+        leases: GpuLeases,
     ) -> None:
         self._store = store
         self._engine = engine
         self._profile = profile
         self._clock = clock
         self._activity = activity
-        self._gpus = gpus
+        self._leases = leases
         self._works: dict[str, TransformWork] = {}
         self._written: dict[str, Progress] = {}
 
@@ -75,15 +76,17 @@ class TransformRunner:
         self._works.clear()
 
     def _begin(self, job: JobRecord) -> TransformWork | None:
-        gpu_ids = self._store.lease_gpus(job.name, self._gpus, job.gpu_count, JobKind.TRANSFORM)
-        if gpu_ids is None and job.status is not JobStatus.STOPPING:
-            return None
+        if job.status is not JobStatus.STOPPING:
+            wait = self._leases.obtain(job.name, job.gpu_count, JobKind.TRANSFORM)
+            if wait is not None:
+                self._store.change_job_message(JobKind.TRANSFORM, job.name, wait.message)
+                return None
         assert job.model is not None, "a transform job is created with its model"
         work = TransformWork(
             TransformJobSpec.from_request(job.request),
             Model.from_request(job.model),
             delivered=self._store.transformed(job.name),
-            gpu_ids=gpu_ids or (),
+            gpu_ids=self._store.leased_gpus(job.name, JobKind.TRANSFORM),
             engine=self._engine,
             profile=self._profile,
             clock=self._clock,
@@ -98,6 +101,9 @@ class TransformRunner:
     def _end(self, job: JobRecord, outcome: Outcome) -> None:
         if outcome.away is not None:
             raise outcome.away
+        if outcome.taken is not None:
+            self._store.change_job_message(JobKind.TRANSFORM, job.name, f"Waiting: {outcome.taken}")
+            self._leases.look_again()
         if outcome.status is not None:
             self._store.change_job_status(
                 JobKind.TRANSFORM, job.name, outcome.status, now=self._clock(), failure_reason=outcome.reason

@@ -5,8 +5,10 @@ from collections.abc import Callable, Sequence
 
 from contracts.jobs import JobKind
 from tuner.controller import Controller, KindRunner
+from tuner.engine.gpus import ReadGpuMemory
 from tuner.engine.protocol import Engine
 from tuner.errors import EngineUnreachable, HomeInUse
+from tuner.jobs.gpu_leases import GpuLeases
 from tuner.jobs.processing_runner import ProcessingRunner
 from tuner.jobs.runner import JobRunner
 from tuner.profile import HostProfile
@@ -28,8 +30,8 @@ class Worker:
     """Works a home until a job has ended; where another process works it, follows until that one ends.
 
     `find_engine` and `find_gpus` are asked once, when the home is this process's to work: who only follows needs
-    neither. `say` is told, in a line, what people should know. One that does not `begins` only leads what runs to its
-    end: a command that stops one job must not start trials of another.
+    neither. `read_gpu_memory` tells how full a GPU is. `say` is told, in a line, what people should know. One that does
+    not `begins` only leads what runs to its end: a command that stops one job must not start trials of another.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Worker:
         profile: HostProfile,
         find_engine: Callable[[], Engine],
         find_gpus: Callable[[], Sequence[str]],
+        read_gpu_memory: ReadGpuMemory,
         say: Say,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
@@ -49,6 +52,7 @@ class Worker:
         self._profile = profile
         self._find_engine = find_engine
         self._find_gpus = find_gpus
+        self._read_gpu_memory = read_gpu_memory
         self._say = say
         self._clock = clock
         self._sleep = sleep
@@ -144,15 +148,12 @@ class Worker:
             return False
         if self._is_following:
             self._say("The other process has ended. This command goes on with the work.")
-        engine, gpus = self._find_engine(), self._find_gpus()
-        runner = JobRunner(self._store, engine, self._profile, self._clock, gpus)
+        store, engine, profile, clock = self._store, self._find_engine(), self._profile, self._clock
+        leases = GpuLeases(store, engine, profile, clock, gpus=self._find_gpus(), read_memory=self._read_gpu_memory)
+        runner = JobRunner(store, engine, profile, clock, leases)
         others: dict[JobKind, KindRunner] = {
-            JobKind.PROCESSING: ProcessingRunner(
-                self._store, engine, self._profile, self._clock, runner.activity, gpus=gpus
-            ),
-            JobKind.TRANSFORM: TransformRunner(
-                self._store, engine, self._profile, self._clock, runner.activity, gpus=gpus
-            ),
+            JobKind.PROCESSING: ProcessingRunner(store, engine, profile, clock, runner.activity, leases=leases),
+            JobKind.TRANSFORM: TransformRunner(store, engine, profile, clock, runner.activity, leases=leases),
         }
         self._controller = Controller(self._store, runner, self._profile, self._clock, others)
         return True

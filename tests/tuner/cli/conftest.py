@@ -15,6 +15,7 @@ from tuner.cli.machine import Parts
 from tuner.cli.main import main
 from tuner.engine.fake import START_SECONDS, FakeEngine
 from tuner.engine.fake_container import FakeContainer
+from tuner.engine.gpus import Gpu
 from tuner.store.sqlite_store import Store
 
 IMAGE = "algorithm:1"
@@ -66,7 +67,8 @@ def parts(engine: FakeEngine, home: Path) -> Parts:
     seconds = itertools.count(START_SECONDS, 0.25)
     return Parts(
         open_engine=lambda profile: engine,
-        find_gpus=lambda: engine.gpus,
+        find_gpus=lambda: [Gpu(uuid=gpu, index="-", name="Fake", memory_bytes=8_000_000_000) for gpu in engine.gpus],
+        read_gpu_memory=lambda gpu: None,
         clock=lambda: next(seconds),
         sleep=lambda seconds: None,
         poll_seconds=0.005,

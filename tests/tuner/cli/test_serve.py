@@ -1,9 +1,11 @@
 """`algodock serve`, with a fake engine and a real HTTP server in this process."""
 
 import io
+import itertools
 import os
 import signal
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from serving_programs import Server, left_behind, serving
 
 from tuner.engine.fake import FakeEngine
 from tuner.engine.fake_container import FakeContainer
+from tuner.engine.gpus import GpuMemory
 from tuner.engine.protocol import ENDPOINT_LABEL, HOME_LABEL
 from tuner.store.lock import ControllerLock
 from tuner.store.sqlite_store import Store
@@ -258,8 +261,59 @@ def test_gpus_are_given_when_asked_for_unless_a_job_has_them(
 
     assert (3, 0) == (taken.code, free.code)
     assert f"The GPU GPU-a is in use by the training job {job_with_gpu}." in taken.err
-    assert "Jobs do not know that these GPUs are in use" in free.out
     assert ("GPU-b",) == engine.removed[-1].spec.gpu_ids
+
+
+def test_a_gpu_of_an_endpoint_is_leased_while_it_is_served(
+    run: Run, engine: FakeEngine, server: Server, model: Path, store: Store
+) -> None:
+    """Jobs of the home, which ask the same table, get none of it."""
+    held: list[str] = []
+    serve = serving(server, signal.SIGINT)
+
+    def look(container: FakeContainer) -> int | Iterator[None] | None:
+        held.extend(f"{lease.gpu} is held by {lease.holder}" for lease in store.gpu_leases())
+        return serve(container)
+
+    engine.gpus = ("GPU-a",)
+    engine.images[IMAGE] = look
+    assert 0 == run("serve", model, "--image", IMAGE, "--gpus", "all").code
+
+    assert ["GPU-a is held by the endpoint model"] == held
+    assert [] == store.gpu_leases()
+
+
+def test_a_gpu_that_is_not_there_is_refused_with_those_that_are(
+    run: Run, engine: FakeEngine, model: Path, training_file: Path
+) -> None:
+    """Whichever command is given it, before anything starts."""
+    engine.gpus = ("GPU-a",)
+    outcomes = [
+        run(*command, "--gpus", "GPU-z") for command in (("serve", model, "--image", IMAGE), ("train", training_file))
+    ]
+
+    assert [2, 2] == [outcome.code for outcome in outcomes]
+    assert all("GPU-z is no GPU of this machine. There are GPU-a" in outcome.err for outcome in outcomes)
+    assert [] == [*engine.containers({}), *engine.removed]
+
+
+def test_a_gpu_whose_memory_is_used_is_waited_for_before_serving(
+    run: Run, engine: FakeEngine, server: Server, model: Path
+) -> None:
+    """And it is said whose it is."""
+    answers = iter([1, 1, 8])
+    engine.gpus = ("GPU-a",)
+    engine.images[IMAGE] = serving(server, signal.SIGINT)
+    outcome = run(
+        *("serve", model, "--image", IMAGE, "--gpus", "GPU-a"),
+        read_gpu_memory=lambda _: GpuMemory(total_bytes=8, free_bytes=next(answers)),
+        clock=itertools.count(0, 3).__next__,
+    )
+
+    assert 0 == outcome.code
+    assert 1 == outcome.out.count(
+        "Waiting for 1 GPU: 0 of 1 are free; 0.0 of 0.0 GiB of the memory of GPU-a are in use"
+    )
 
 
 @pytest.fixture

@@ -1,48 +1,64 @@
-"""What the driver reports of this machine's GPUs."""
+"""The GPUs that somebody names, and those that are there."""
 
-from types import SimpleNamespace
+from collections.abc import Sequence
 
-import pynvml
 import pytest
 
-from tuner.engine.gpus import Gpu, discover_gpus
+from tuner.engine.gpus import Gpu, choose_gpus
+from tuner.profile import ProfileError
 
 
-def test_a_machine_without_a_driver_has_no_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No error: most machines have none."""
-
-    def no_driver() -> None:
-        raise pynvml.NVMLError_LibraryNotFound
-
-    monkeypatch.setattr(pynvml, "nvmlInit", no_driver)
-
-    assert () == discover_gpus()
+def gpu(uuid: str, index: str, part_of: str | None = None) -> Gpu:
+    """A GPU of which nothing else matters."""
+    return Gpu(uuid=uuid, index=index, name="Fake", memory_bytes=1, part_of=part_of)
 
 
-def test_what_is_found_has_an_id_a_container_can_be_given() -> None:
-    """On the machine that runs this: no GPU, or some with distinct ids in the order of their indices."""
-    found = discover_gpus()
+#: Two GPUs whose ids begin alike, and one in MIG mode with two devices.
+FOUND = (
+    gpu("GPU-5a4f", "0"),
+    gpu("GPU-5b11", "1"),
+    gpu("MIG-1111", "2:0", "GPU-91c2"),
+    gpu("MIG-2222", "2:1", "GPU-91c2"),
+)
 
-    assert list(range(len(found))) == [gpu.index for gpu in found]
-    assert len(found) == len({gpu.uuid for gpu in found})
-    assert all(gpu.uuid.startswith("GPU-") and gpu.memory_bytes > 0 for gpu in found)
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (None, ("GPU-5a4f", "GPU-5b11", "MIG-1111", "MIG-2222")),
+        ((), ()),
+        (("GPU-5b11", "GPU-5a4f"), ("GPU-5b11", "GPU-5a4f")),
+        (("1",), ("GPU-5b11",)),
+        (("2:1", "0"), ("MIG-2222", "GPU-5a4f")),
+        (("GPU-5a", "MIG-1"), ("GPU-5a4f", "MIG-1111")),
+    ],
+)
+def test_gpus_are_named_by_uuid_index_or_the_beginning_of_a_uuid(
+    wanted: Sequence[str] | None, expected: tuple[str, ...]
+) -> None:
+    """What comes out are UUIDs, which stay the same when indices change."""
+    assert expected == choose_gpus(wanted, FOUND)
 
 
-def test_each_gpu_of_the_driver_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether the library gives text or, as old ones do, bytes."""
-    ids = ["GPU-a", b"GPU-b"]
-    for name, answer in {
-        "nvmlInit": lambda: None,
-        "nvmlShutdown": lambda: None,
-        "nvmlDeviceGetCount": lambda: 2,
-        "nvmlDeviceGetHandleByIndex": lambda index: index,
-        "nvmlDeviceGetUUID": lambda device: ids[device],
-        "nvmlDeviceGetName": lambda device: f"GPU number {device}",
-        "nvmlDeviceGetMemoryInfo": lambda device: SimpleNamespace(total=8_000_000_000),
-    }.items():
-        monkeypatch.setattr(pynvml, name, answer)
+@pytest.mark.parametrize(
+    ("wanted", "complaint"),
+    [
+        (("7",), r"7 is no GPU of this machine\. There are GPU-5a4f \(index 0, Fake\), GPU-5b11 \(index 1"),
+        (("GPU-5",), "GPU-5 may be GPU-5a4f or GPU-5b11: write more of it"),
+        (("0", "GPU-5a4f"), r"GPU-5a4f is named twice \(also as 0\)"),
+        (("1", "1"), r"1 is named twice\. There are"),
+        (("GPU-91c2",), "GPU-91c2 is in MIG mode, .* Name its devices: MIG-1111, MIG-2222"),
+        (("2",), "2 is in MIG mode"),
+    ],
+)
+def test_what_is_unknown_ambiguous_or_there_twice_is_refused(wanted: Sequence[str], complaint: str) -> None:
+    """The text names those that there are."""
+    with pytest.raises(ProfileError, match=complaint):
+        choose_gpus(wanted, FOUND)
 
-    assert (
-        Gpu(uuid="GPU-a", index=0, name="GPU number 0", memory_bytes=8_000_000_000),
-        Gpu(uuid="GPU-b", index=1, name="GPU number 1", memory_bytes=8_000_000_000),
-    ) == discover_gpus()
+
+def test_without_a_driver_here_names_are_taken_as_they_are() -> None:
+    """The engine may run on another machine, and knows better."""
+    assert ("0", "GPU-z") == choose_gpus(["0", "GPU-z"], ())
+    with pytest.raises(ProfileError, match=r"GPU-z is named twice\.$"):
+        choose_gpus(["GPU-z", "GPU-z"], ())

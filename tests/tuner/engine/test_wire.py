@@ -38,7 +38,7 @@ def test_a_container_request_says_all_that_was_asked_for() -> None:
         "Hostname": "host",
         "ExposedPorts": {"8080/tcp": {}, "8081/tcp": {}},
         "Env": ["A=x=y", "B=2", "NVIDIA_VISIBLE_DEVICES=GPU-a,GPU-b"],
-        "Labels": {"algodock.home": "/home"},
+        "Labels": {"algodock.home": "/home", "algodock.gpus": "GPU-a,GPU-b"},
         "Tty": False,
         "OpenStdin": False,
         "HostConfig": {

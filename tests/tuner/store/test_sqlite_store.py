@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from job_requests import training_request, tuning_request
 
 from contracts.errors import IllegalTransition
-from contracts.jobs import JobStatus, ObjectiveStatus, SecondaryStatus, StopReason
+from contracts.jobs import JobKind, JobStatus, ObjectiveStatus, SecondaryStatus, StopReason
 from tuner.errors import ResourceInUse, ResourceNotFound, StoreError
 from tuner.store.records import Observation, best_training_job, pareto_front
 from tuner.store.sqlite_store import Store
@@ -159,6 +159,28 @@ def test_a_job_that_has_ended_cannot_be_stopped_afterwards(store: Store) -> None
     store.request_stop("job-1", StopReason.USER, now=9)
 
     assert store.training_job("job-1").stop_reason is None
+
+
+def test_a_gpu_with_two_slots_is_leased_twice_and_no_more(tmp_path: Path) -> None:
+    """The key of the table is what refuses a third, whatever a process believes."""
+    with Store(tmp_path / "s.db") as store:
+        leased = [store.lease_gpus(name, ["0"], 1, jobs_per_gpu=2) for name in "abc"]
+
+        assert [("0",), ("0",), None] == leased
+        with pytest.raises(sqlite3.IntegrityError):
+            store._db.execute("INSERT INTO gpu_lease (gpu, slot, kind, job) VALUES ('0', 1, 'training', 'd')")
+
+
+def test_fewer_slots_than_before_end_no_lease(tmp_path: Path) -> None:
+    """Who holds one keeps it; new ones come when fewer hold the GPU than may now."""
+    with Store(tmp_path / "s.db") as store:
+        for name in "ab":
+            store.lease_gpus(name, ["0"], 1, jobs_per_gpu=2)
+
+        store.end_gpu_lease("a", JobKind.TRAINING)
+        assert store.lease_gpus("c", ["0"], 1) is None
+        store.end_gpu_lease("b", JobKind.TRAINING)
+        assert ("0",) == store.lease_gpus("c", ["0"], 1)
 
 
 def test_no_gpu_is_leased_twice(tmp_path: Path) -> None:
