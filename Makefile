@@ -7,7 +7,7 @@ SETUP := bootstrap/setup.sh
 JOB   := examples/cifar10/tuning-job.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tune test check format lock image image-gpu doctor clean
+.PHONY: help setup tune test faults check format lock image image-gpu doctor clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,10 @@ test: ## every check and every test, with real containers and a real browser
 	@$(SETUP) venv engine base-image cifar10 reference-image test-tools
 	@$(MAKE) --no-print-directory check
 	$(BIN)/pytest
+
+faults: ## inject every fault for real and print what is lost (an hour; goes on where it was ended): docs/faults.md
+	@$(SETUP) venv engine
+	$(BIN)/python tests/faults/matrix.py $(ARGUMENTS)
 
 check: ## the checks that run nothing: format, lint, types, layers
 	@$(SETUP) venv

@@ -61,7 +61,12 @@ def submit_tuning_job(
         hosts = hosts_from_request(resources)
         _check_machine(image=image, hosts=hosts, engine=engine, profile=profile, gpus=gpus, say=say)
     seed = secrets.randbelow(2**31) if spec.random_seed is None else spec.random_seed
-    store.create_tuning_job(request, random_seed=seed, now=now, extension=extension)
+    try:
+        store.create_tuning_job(request, random_seed=seed, now=now, extension=extension)
+    except ResourceInUse:
+        job = store.tuning_job(spec.name)
+        if job.request != request or job.extension != extension:
+            raise  # else another command has recorded the same job since we looked
     return store.tuning_job(spec.name)
 
 

@@ -22,14 +22,14 @@ from tuner.cli.snapshot import TuningSnapshot, read_tuning_job
 from tuner.cli.taken_names import what_now
 from tuner.cli.waiting import follow
 from tuner.cli.warm_start import print_overall_best, warm_start_document
-from tuner.dashboard.report import ReportFiles, write_report
+from tuner.dashboard.report import HTML_NAME, ReportFiles, write_report
 from tuner.errors import ResourceInUse, ValidationError
 from tuner.jobs.folder import JobFolder
 from tuner.requests import CREATE_TUNING_JOB, LoadedJob, locate, raise_violations
 from tuner.requests.search_file import LoadedSearch
 from tuner.store.records import TuningJobRecord
 from tuner.store.sqlite_store import Store
-from tuner.submission import find_tuning_job, name_for_another_run, submit_tuning_job, warm_start_in_words
+from tuner.submission import Say, find_tuning_job, name_for_another_run, submit_tuning_job, warm_start_in_words
 
 
 @click.command()
@@ -116,23 +116,7 @@ def _begin(
     """Submit the job, or find it in progress; say which."""
     say = say_json if as_json else click.echo
     known = find_tuning_job(store, loaded.name)
-    try:
-        job = submit_tuning_job(
-            loaded.request,
-            store=store,
-            engine=machine.engine,
-            profile=machine.profile,
-            gpus=machine.gpus,
-            now=machine.clock(),
-            say=seldom(say, machine.clock),
-            extension=None if search is None else search.extension,
-        )
-    except ValidationError as error:  # of its parents: what the file alone has wrong has been said before
-        raise_violations(locate(error.violations, loaded.lines), loaded.path)
-        raise
-    except ResourceInUse as error:
-        taken = find_tuning_job(store, loaded.name)
-        raise ResourceInUse(f"{error}\n{what_now(loaded, None if taken is None else taken.status)}") from error
+    job = _submit(known, loaded, search, store, machine, say=seldom(say, machine.clock))
     first = read_tuning_job(store, job.name, machine.clock())
     if as_json:
         print_json({"event": "job", **_position(first), "going_on": known is not None})
@@ -154,6 +138,50 @@ def _begin(
     if others:
         display.say(f"Also going on in this home: {', '.join(others)}.")
     return display, first
+
+
+def _submit(
+    known: TuningJobRecord | None,
+    loaded: LoadedJob,
+    search: LoadedSearch | None,
+    store: Store,
+    machine: Machine,
+    *,
+    say: Say,
+) -> TuningJobRecord:
+    """Record the job, or find it where it is; raises ResourceInUse, which says what to do, and ValidationError."""
+    try:
+        return submit_tuning_job(
+            loaded.request,
+            store=store,
+            engine=machine.engine,
+            profile=machine.profile,
+            gpus=machine.gpus,
+            now=machine.clock(),
+            say=say,
+            extension=None if search is None else search.extension,
+        )
+    except ValidationError as error:  # of its parents: what the file alone has wrong has been said before
+        raise_violations(locate(error.violations, loaded.lines), loaded.path)
+        raise
+    except ResourceInUse as error:
+        if known is not None and _is_without_report(known, loaded, search, store, machine):
+            return known
+        taken = find_tuning_job(store, loaded.name)
+        raise ResourceInUse(f"{error}\n{what_now(loaded, None if taken is None else taken.status)}") from error
+
+
+def _is_without_report(
+    job: TuningJobRecord, loaded: LoadedJob, search: LoadedSearch | None, store: Store, machine: Machine
+) -> bool:
+    """Whether this very job has ended, and whoever worked it did not come to its report: it was killed just then."""
+    return (
+        job.status.is_terminal
+        and job.request == loaded.request
+        and job.extension == (None if search is None else search.extension)
+        and bool(store.trials(job.name))
+        and not (machine.profile.tuning_folder(job.name) / HTML_NAME).exists()
+    )
 
 
 def _say_of_new_job(display: Display, loaded: LoadedJob, store: Store, job: TuningJobRecord) -> None:

@@ -1,5 +1,6 @@
 """The SQLite file of a home: its schema, brought up to date when it is opened, and transactions."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,13 +25,15 @@ class Database:
         try:
             if path != ":memory:":
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+            target, is_writable = _target(path)
+            self._db = sqlite3.connect(target, timeout=_BUSY_SECONDS, isolation_level=None, uri=True)
             self._db.row_factory = sqlite3.Row
-            self._db.execute("PRAGMA journal_mode = WAL")
+            if is_writable:
+                self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")  # a recorded fact survives the power plug
             self._db.execute("PRAGMA foreign_keys = ON")
         except (OSError, sqlite3.Error) as error:
-            raise StoreError(f"{path} cannot be opened: {error}") from error
+            raise self._as_ours(error) from error
         self._bring_up_to_date()
 
     def close(self) -> None:
@@ -40,10 +43,27 @@ class Database:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self.close()
+        if isinstance(error, sqlite3.DatabaseError):  # what only reading has found
+            raise self._as_ours(error) from error
+
+    def _as_ours(self, error: Exception) -> StoreError:
+        """What SQLite says, with the file that it says it of, and what can be done."""
+        if isinstance(error, sqlite3.OperationalError | OSError):
+            return StoreError(f"{self._path}: {error}. Nothing that was recorded is lost.")
+        return StoreError(
+            f"{self._path} is damaged: {error}. It is left as it is: bring back a copy of it, with its -wal if there"
+            f" is one, try what `sqlite3 {self._path} .recover` finds in it, or choose another home with ALGODOCK_HOME."
+        )
 
     def _bring_up_to_date(self) -> None:
+        try:  # without a lock: who only looks must not wait for a controller that stands still while it writes
+            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        except sqlite3.DatabaseError as error:
+            raise self._as_ours(error) from error
+        if version == SCHEMA_VERSION:
+            return
         with self._transaction() as db:
             (version,) = db.execute("PRAGMA user_version").fetchone()
             if version > SCHEMA_VERSION:
@@ -72,8 +92,25 @@ class Database:
                 with suppress(sqlite3.OperationalError):  # a full disk has rolled it back already
                     self._db.execute("ROLLBACK")
                 raise
-        except sqlite3.OperationalError as error:
-            raise StoreError(f"{self._path}: {error}. Nothing that was recorded is lost.") from error
+        except sqlite3.IntegrityError:
+            raise  # what it means is for the caller to say
+        except sqlite3.DatabaseError as error:
+            raise self._as_ours(error) from error
+
+
+def _target(path: Path | str) -> tuple[str, bool]:
+    """What SQLite is told to open, and whether it can write there.
+
+    A file in a read-only place can be read. Without a write-ahead log beside it, SQLite has to be told that nobody
+    changes it: it would make the files that readers and writers share.
+    """
+    if path == ":memory:":
+        return ":memory:", True
+    address = Path(path).absolute().as_uri()
+    if not Path(path).exists() or os.access(path, os.W_OK):
+        return address, True
+    has_log = Path(f"{path}-wal").exists()
+    return f"{address}?mode=ro{'' if has_log else '&immutable=1'}", False
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -1,0 +1,98 @@
+"""The algorithm of the fault matrix: a shell script whose every line is known before it runs.
+
+A run prints when it begins and which GPU it was given, an accuracy for each epoch, and at last when it ends and with
+which exit code. So the log of a job tells how it has to be judged, and one can see from it that nothing is missing.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+EPOCHS = 3
+METRIC = "validation:accuracy"
+REGEX = r"accuracy=([0-9.]+)"
+#: This trial of each tuning job says why it fails, and exits with a code of its own.
+FAILING_TRIAL = 2
+FAILING_CODE = 3
+FAILURE = "this trial always fails"
+
+#: `%PAUSE%` is slept between two epochs, in seconds. `%NOISE%` so many lines are printed that mean nothing.
+_SCRIPT = r"""
+exec 2>/dev/null
+rate=$(sed -n 's/.*"learning_rate": "\([^"]*\)".*/\1/p' /opt/ml/input/config/hyperparameters.json)
+gpu=$(tr '\0' '\n' </proc/1/environ | sed -n 's/^NVIDIA_VISIBLE_DEVICES=//p')
+read up idle </proc/uptime
+echo "begin $up on $gpu"
+for epoch in 1 2 3; do
+  i=0
+  while [ $i -lt %NOISE% ]; do i=$((i + 1)); echo "epoch $epoch batch $i: nothing to see here, and much of it"; done
+  awk "BEGIN { printf \"epoch $epoch: accuracy=%.6f\n\", (1 - $rate) * $epoch / 3 }"
+  sleep %PAUSE%
+done
+code=0
+case "$TRAINING_JOB_NAME" in
+  *-002-*) echo "this trial always fails" >/opt/ml/output/failure || code=1; [ $code = 1 ] || code=3 ;;
+esac
+echo "learning_rate $rate" >/opt/ml/model/weights || code=1
+read up idle </proc/uptime
+echo "end $up exit $code"
+exit $code
+"""
+
+
+def script(*, pause: float = 0.05, noise: int = 0) -> str:
+    """The script of an image."""
+    return _SCRIPT.replace("%PAUSE%", f"{pause:g}").replace("%NOISE%", str(noise))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunOfAlgorithm:
+    """What one container of a trial printed.
+
+    `accuracies` with their line numbers in the whole log. `end` and `exit_code` are None where it was cut short.
+    `surprise` is the first line that the script would not have printed there.
+    """
+
+    begin: float
+    gpu: str
+    accuracies: Sequence[tuple[int, float]]
+    end: float | None
+    exit_code: int | None
+    surprise: str | None = None
+
+
+def runs_in(log: str, rate: float) -> list[RunOfAlgorithm]:
+    """The runs in a job's log, in order; lines before the first are a surprise of an empty run."""
+    if not log:
+        return []
+    lines = log.splitlines()
+    begins = [number for number, line in enumerate(lines) if line.startswith("begin ")]
+    if lines and begins[:1] != [0]:
+        begins = [0, *begins]
+    return [_run(lines[first:last], first, rate) for first, last in zip(begins, [*begins[1:], len(lines)], strict=True)]
+
+
+def _run(lines: Sequence[str], before: int, rate: float) -> RunOfAlgorithm:
+    begin = re.fullmatch(r"begin ([\d.]+) on (\S*)", lines[0])
+    accuracies: list[tuple[int, float]] = []
+    end, code, surprise = None, None, None if begin else lines[0]
+    noise = 0
+    for number, line in enumerate(lines[1:], start=before + 2):
+        epoch = len(accuracies) + 1
+        if line == f"epoch {epoch} batch {noise + 1}: nothing to see here, and much of it":
+            noise += 1
+        elif line == f"epoch {epoch}: accuracy={(1 - rate) * epoch / EPOCHS:.6f}":
+            accuracies.append((number, float(line.rsplit("=", 1)[1])))
+            noise = 0
+        elif len(accuracies) == EPOCHS and code is None and (ended := re.fullmatch(r"end ([\d.]+) exit (\d+)", line)):
+            end, code = float(ended[1]), int(ended[2])
+        else:
+            surprise = surprise or line
+    return RunOfAlgorithm(
+        begin=float(begin[1]) if begin else 0.0,
+        gpu=begin[2] if begin else "",
+        accuracies=accuracies,
+        end=end,
+        exit_code=code,
+        surprise=surprise,
+    )

@@ -1,0 +1,145 @@
+"""The fault matrix as a command: injects every fault for real, counts what is lost, and writes docs/faults.md.
+
+    make faults                          everything; goes on where it was ended
+    make faults ARGUMENTS="--only clock" one fault (may be said several times)
+    make faults ARGUMENTS=--again        forget what has been measured
+
+What has been measured is kept in build/faults.json, case by case: a run that is ended goes on there. The page is
+written when all faults have been tried. Needs root: it starts engines of its own, and mounts small disks.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support"), str(Path(__file__).parent)]
+
+from catalogue import FAULTS, Fault  # noqa: E402 - the path has to be there first
+from invariants import IN_WORDS, Invariant, Loss  # noqa: E402
+from preloaded import preload  # noqa: E402
+
+RECORD = ROOT / "build" / "faults.json"
+PAGE = ROOT / "docs" / "faults.md"
+
+
+class Record:
+    """What has been measured: for each fault and case, what was lost."""
+
+    def __init__(self, path: Path, *, again: bool) -> None:
+        self._path = path
+        self.cases: dict[str, dict[str, Any]] = {}
+        if path.exists() and not again:
+            self.cases = json.loads(path.read_text(encoding="utf-8"))
+
+    def has(self, fault: Fault, case: int) -> bool:
+        """Whether this case has been tried."""
+        return str(case) in self.cases.get(fault.name, {})
+
+    def add(self, fault: Fault, case: int, lost: Sequence[Loss], seconds: float) -> None:
+        """Remember a case."""
+        kept = {"seconds": round(seconds, 2), "lost": [[int(loss.invariant), loss.what] for loss in lost]}
+        self.cases.setdefault(fault.name, {})[str(case)] = kept
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self._path.with_suffix(".fresh")
+        fresh.write_text(json.dumps(self.cases, indent=1), encoding="utf-8")
+        fresh.replace(self._path)
+
+    def runs(self, fault: Fault) -> int:
+        """How many cases of a fault have been tried."""
+        return len(self.cases.get(fault.name, {}))
+
+    def losses(self, fault: Fault, invariant: Invariant) -> int:
+        """In how many of them an invariant was broken."""
+        return sum(
+            any(number == invariant for number, _ in case["lost"]) for case in self.cases.get(fault.name, {}).values()
+        )
+
+
+def main() -> int:
+    """Run what is asked for, print the matrix; exit code 1 where something was lost."""
+    asked = _asked()
+    chosen = [fault for fault in FAULTS if not asked.only or fault.name in asked.only]
+    preload()
+    record = Record(asked.record, again=asked.again)
+    for number, fault in enumerate(chosen):
+        _try(fault, record, f"{number + 1}/{len(chosen)}")
+    print("\n" + "\n".join(table(record.cases)))
+    if all(record.runs(fault) for fault in FAULTS):
+        PAGE.write_text(page(record.cases), encoding="utf-8")
+        print(f"\nWritten: {PAGE.relative_to(ROOT)}")
+    return int(any(record.losses(fault, invariant) for fault in chosen for invariant in Invariant))
+
+
+def _asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = [fault.name for fault in FAULTS]
+    parser.add_argument("--only", action="append", choices=names, metavar="FAULT", help=", ".join(names))
+    parser.add_argument("--again", action="store_true", help="forget what has been measured before")
+    parser.add_argument("--record", type=Path, default=RECORD, help="where the counts are kept [build/faults.json]")
+    return parser.parse_args()
+
+
+def _try(fault: Fault, record: Record, place: str) -> None:
+    """Try all cases of a fault that have not been tried."""
+    with fault.stage() as stage:
+        cases = fault.cases(stage.undisturbed(fault.text, {}))
+        left = [case for case in cases if not record.has(fault, case)]
+        began = time.monotonic()
+        for number, case in enumerate(left, start=1):
+            start = time.monotonic()
+            lost = played(fault, stage, case)
+            record.add(fault, case, lost, time.monotonic() - start)
+            rest = (time.monotonic() - began) / number * (len(left) - number)
+            print(f"[{place}] {fault.name} {case}: {_outcome(lost)}  ({number} of {len(left)}, {rest:.0f} s left)")
+            for loss in lost:
+                print(f"    {loss.invariant}: {loss.what}", flush=True)
+
+
+def played(fault: Fault, stage: Any, case: int) -> list[Loss]:
+    """What one case lost; what its own code stumbles over is a loss too, not the end of the run."""
+    try:
+        lost: list[Loss] = fault.play(stage, case)
+    except Exception as error:  # noqa: BLE001 - the rim of a case: hundreds of others follow
+        return [Loss(invariant=Invariant.MESSAGES, what=f"{type(error).__name__}: {error}")]
+    return lost
+
+
+def _outcome(lost: Sequence[Loss]) -> str:
+    return f"{len(lost)} lost" if lost else "nothing lost"
+
+
+def table(cases: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The matrix: runs, and losses of each invariant."""
+    lines = [
+        f"| fault | runs | {' | '.join(str(int(one)) for one in Invariant)} |",
+        "|---|--:" + "|--:" * len(Invariant) + "|",
+    ]
+    total = 0
+    for fault in FAULTS:
+        tried = cases.get(fault.name, {})
+        if not tried:
+            continue
+        total += len(tried)
+        lost = [sum(any(n == one for n, _ in case["lost"]) for case in tried.values()) for one in Invariant]
+        lines.append(f"| {fault.says} | {len(tried)} | {' | '.join(map(str, lost))} |")
+    every = [
+        sum(any(n == one for n, _ in case["lost"]) for tried in cases.values() for case in tried.values())
+        for one in Invariant
+    ]
+    return [*lines, f"| **all** | {total} | {' | '.join(map(str, every))} |"]
+
+
+def page(cases: Mapping[str, Mapping[str, Any]]) -> str:
+    """docs/faults.md."""
+    text = Path(__file__).with_name("page.md").read_text(encoding="utf-8")
+    words = "\n".join(f"{int(one)}. {IN_WORDS[one]}" for one in Invariant)
+    return text.replace("%MATRIX%", "\n".join(table(cases))).replace("%INVARIANTS%", words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

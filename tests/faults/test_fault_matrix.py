@@ -1,0 +1,40 @@
+"""The short form of the fault matrix: a few runs of each kind. The long form is `make faults`."""
+
+from collections.abc import Iterator
+
+import matrix
+import pytest
+from catalogue import FAULTS, Fault
+from invariants import Invariant
+from preloaded import preload
+from scene import Stage
+
+from tuner.engine.docker_engine import DockerEngine
+
+pytestmark = pytest.mark.docker
+
+
+@pytest.fixture(scope="module")
+def stage(engine: DockerEngine) -> Iterator[Stage]:
+    """An engine of these tests' own; where there is no ordinary one there is nothing to make it from."""
+    preload()
+    with Stage() as made:
+        yield made
+
+
+@pytest.mark.parametrize("fault", [one for one in FAULTS if one.short is not None], ids=lambda one: one.name)
+def test_nothing_is_lost(fault: Fault, stage: Stage) -> None:
+    """Whatever happens, the same command brings the job to its end, and the invariants hold."""
+    assert fault.short is not None
+    cases = fault.short(stage.undisturbed(fault.text, {}))
+
+    assert {case: [] for case in cases} == {case: matrix.played(fault, stage, case) for case in cases}
+
+
+def test_a_loss_is_seen_in_the_matrix() -> None:
+    """The counts are of runs, and of runs in which something was lost."""
+    fault = FAULTS[0]
+    lost = {"lost": [[int(Invariant.METRICS), "a value"], [int(Invariant.METRICS), "another"]], "seconds": 1.0}
+    lines = matrix.table({fault.name: {"1": lost, "2": {"lost": [], "seconds": 1.0}}})
+
+    assert f"| {fault.says} | 2 | 0 | 1 | 0 | 0 | 0 | 0 | 0 |" in lines

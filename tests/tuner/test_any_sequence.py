@@ -1,0 +1,331 @@
+"""Whatever happens to a home in whatever order, the invariants hold: the real store, runner and controller, generated.
+
+Containers are programs that do what they are told: print, end, fail. Processes die between any two readings of the
+clock, which is before every change of the store.
+"""
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from home_of_fakes import HomeOfFakes
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from job_requests import ACCURACY, tuning_request
+
+from contracts.errors import IllegalTransition
+from contracts.jobs import Interruption, JobStatus, SecondaryStatus, check_training_job_transition
+from tuner.controller import stop_job
+from tuner.engine.fake_container import FakeContainer
+from tuner.engine.protocol import JOB_LABEL, ContainerStatus
+from tuner.errors import EngineUnreachable, TunerError
+from tuner.store.records import TrainingJobRecord
+from tuner.suggestions import NextTrials
+
+GPUS = ("GPU-a", "GPU-b", "GPU-c")
+METRIC = ACCURACY["Name"]
+_MOST_JOBS = 3
+#: Enough rounds for whatever is left when a sequence is over.
+_ROUNDS = 3000
+
+
+class Killed(BaseException):
+    """The process dies here; nothing of ours catches it."""
+
+
+class MortalClock:
+    """Tells the time, and at a given reading of it the process dies."""
+
+    def __init__(self, start: float) -> None:
+        self.now = start
+        self.left: int | None = None
+
+    def __call__(self) -> float:
+        """The time now, in seconds since the epoch."""
+        if self.left is not None:
+            self.left -= 1
+            if self.left < 0:
+                self.left = None
+                raise Killed
+        return self.now
+
+
+def obeys(run: FakeContainer) -> Iterator[None]:
+    """Does nothing by itself; saves and ends when it is asked to."""
+
+    def save() -> int:
+        run.write_model("saved")
+        return 0
+
+    run.on_signal("SIGTERM", save)
+    while True:
+        yield
+
+
+class AnySequence(RuleBasedStateMachine):
+    """A home, and everything that may happen to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="adseq-"))
+        self.home = HomeOfFakes(self.folder / "home", {"image": obeys}, GPUS)
+        self.mortal = MortalClock(self.home.clock())
+        self.home.clock = self.mortal  # type: ignore[assignment] # the same, but it can kill
+        self.home.engine.clock = lambda: self.mortal.now
+        self.home.restart()
+        self.printed: dict[str, list[float]] = {}
+        self.torn: set[str] = set()  # trials whose container was removed with output that nobody had read
+        self.numbers = itertools.count(1)
+
+    def teardown(self) -> None:
+        """The end: the engine is there, containers end, the controller goes on; then everything is accounted for."""
+        try:
+            self.lead_to_the_end()
+        finally:
+            self.home.close()
+            shutil.rmtree(self.folder)
+
+    # What people do.
+
+    @initialize(parallel=st.integers(1, 3), gpus=st.booleans(), spot=st.booleans())
+    def begin(self, parallel: int, gpus: bool, spot: bool) -> None:
+        """There is a job from the start."""
+        self.submit(3, parallel, gpus, spot, stops_early=False)
+
+    @precondition(lambda self: len(self.home.store.tuning_jobs()) < _MOST_JOBS)
+    @rule(
+        jobs=st.integers(1, 4),
+        parallel=st.integers(1, 3),
+        gpus=st.booleans(),
+        spot=st.booleans(),
+        stops_early=st.booleans(),
+    )
+    def submit(self, jobs: int, parallel: int, gpus: bool, spot: bool, stops_early: bool) -> None:
+        """Another tuning job."""
+        members: dict[str, Any] = {}
+        if gpus:
+            members["ResourceConfig"] = {"InstanceType": "ml.g4dn.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1}
+        if spot:
+            members["EnableManagedSpotTraining"] = True
+            members["StoppingCondition"] = {"MaxRuntimeInSeconds": 3600, "MaxWaitTimeInSeconds": 7200}
+        request = tuning_request(f"tune{next(self.numbers)}", jobs=jobs, parallel=parallel, **members)
+        if stops_early:
+            request["HyperParameterTuningJobConfig"]["TrainingJobEarlyStoppingType"] = "Auto"
+        self.home.store.create_tuning_job(request, random_seed=7, now=self.mortal.now)
+
+    @rule(which=st.randoms(use_true_random=False))
+    def stop(self, which: Any) -> None:
+        """A person stops a job or a trial, which may have ended in this moment."""
+        names = [job.name for job in self.home.store.tuning_jobs()] + [job.name for job in self.trials()]
+        with suppress(TunerError):
+            stop_job(self.home.store, which.choice(names), now=self.mortal.now)
+
+    @rule(which=st.randoms(use_true_random=False), how=st.sampled_from(Interruption))
+    def interrupt(self, which: Any, how: Interruption) -> None:
+        """Spot instances go."""
+        training = [
+            one.name
+            for one in self.trials()
+            if one.status is SecondaryStatus.TRAINING and one.spec.max_wait_seconds is not None
+        ]
+        if training:
+            self.home.store.request_interruption(which.choice(training), how)
+
+    # What containers do.
+
+    @rule(which=st.randoms(use_true_random=False), values=st.lists(st.integers(0, 999), min_size=1, max_size=4))
+    def container_prints(self, which: Any, values: list[int]) -> None:
+        """Some values of the objective."""
+        if running := self.running():
+            one = which.choice(running)
+            for value in values:
+                one.print(f"validation: accuracy=0.{value:03d}")
+                self.printed.setdefault(one.spec.labels[JOB_LABEL], []).append(value / 1000)
+
+    @rule(which=st.randoms(use_true_random=False), code=st.sampled_from([0, 0, 0, 1, 137]), oom=st.booleans())
+    def container_ends(self, which: Any, code: int, oom: bool) -> None:
+        """Well, badly, or killed by the kernel for its memory."""
+        if running := self.running():
+            self.home.engine.finish(which.choice(running).container_id, code, oom_killed=oom and code == 137)
+
+    @rule(which=st.randoms(use_true_random=False))
+    def container_is_removed(self, which: Any) -> None:
+        """Somebody else does that."""
+
+        def remove_one() -> None:
+            if containers := self.home.engine.containers({}):
+                one = which.choice(containers)
+                self.torn.add(one.labels[JOB_LABEL])
+                self.home.engine.remove(one.container_id)
+
+        self.with_engine(remove_one)
+
+    # What the machine does.
+
+    @rule(rounds=st.integers(1, 5))
+    def step(self, rounds: int) -> None:
+        """The controller does its rounds."""
+        for _ in range(rounds):
+            self.one_step()
+
+    @rule(reading=st.integers(0, 25))
+    def die(self, reading: int) -> None:
+        """The process is killed in the middle of its work; another one begins."""
+        self.mortal.left = reading
+        with suppress(Killed):
+            for _ in range(3):
+                self.one_step()
+        self.mortal.left = None
+        self.home.restart()
+
+    @rule(seconds=st.sampled_from([1, 10, 130, 1000, 4000]))
+    def time_passes(self, seconds: int) -> None:
+        """So that limits are reached, and patience ends."""
+        self.mortal.now += seconds
+
+    @rule()
+    def engine_goes_away(self) -> None:
+        """Its containers live on."""
+        self.home.engine.reachable = False
+
+    @rule()
+    def engine_comes_back(self) -> None:
+        """And answers again."""
+        self.home.engine.reachable = True
+
+    @rule()
+    def connections_break(self) -> None:
+        """Logs end without a sign."""
+        self.home.engine.drop_followers()
+
+    # What has to hold at every moment.
+
+    @invariant()
+    def each_trial_is_there_once(self) -> None:
+        """By its number, from 1 without a gap, never more than asked for."""
+        for job in self.home.store.tuning_jobs():
+            indexes = [trial.trial_index for trial in self.home.store.trials(job.name)]
+            assert list(range(1, len(indexes) + 1)) == indexes
+            assert len(indexes) <= (job.spec.max_training_jobs or 0)
+
+    @invariant()
+    def what_is_recorded_was_printed(self) -> None:
+        """In its order, without a gap, each once; the summary says the same."""
+        for trial in self.trials():
+            recorded = [one.value for one in self.home.store.observations(trial.name)]
+            assert self.printed.get(trial.name, [])[: len(recorded)] == recorded
+            summary = trial.metrics.get(METRIC)
+            assert len(recorded) == (summary.count if summary else 0)
+            if summary:
+                assert (min(recorded), max(recorded), recorded[-1]) == (summary.minimum, summary.maximum, summary.last)
+
+    @invariant()
+    def no_gpu_has_two_jobs(self) -> None:
+        """No two running containers were given the same; each belongs to a job that holds the lease."""
+        given: dict[str, str] = {}
+        for one in self.running():
+            job = one.spec.labels[JOB_LABEL]
+            assert set(one.spec.gpu_ids) <= set(self.home.store.leased_gpus(job))
+            for gpu in one.spec.gpu_ids:
+                assert given.setdefault(gpu, job) == job
+        for trial in self.trials():
+            leased = self.home.store.leased_gpus(trial.name)
+            assert leased == () if trial.is_finished else len(leased) in {0, trial.gpu_count}
+
+    @invariant()
+    def no_more_run_than_allowed(self) -> None:
+        """Of each job."""
+        for job in self.home.store.tuning_jobs():
+            unfinished = [one for one in self.home.store.trials(job.name) if not one.is_finished]
+            assert len(unfinished) <= job.spec.max_parallel_training_jobs
+
+    @invariant()
+    def statuses_follow_the_table(self) -> None:
+        """From Pending, along legal transitions, to where the job is."""
+        for trial in self.trials():
+            went = [one.status for one in self.home.store.transitions(trial.name)]
+            assert (SecondaryStatus.PENDING, trial.status) == (went[0], went[-1])
+            for old, new in itertools.pairwise(went):
+                try:
+                    check_training_job_transition(old, new)
+                except IllegalTransition as error:
+                    pytest.fail(str(error))
+
+    @invariant()
+    def suggestions_follow_from_history_and_seed(self) -> None:
+        """Asked again with the history of then, the search answers the same."""
+        for job in self.home.store.tuning_jobs():
+            trials = self.home.store.trials(job.name)
+            for number, trial in enumerate(trials):
+                suggested = NextTrials.of(self.home.store, job).next(trials[:number])
+                assert suggested is not None
+                assert dict(trial.tuned) == dict(suggested.tuned)
+
+    # Inside.
+
+    def lead_to_the_end(self) -> None:
+        self.home.engine.reachable = True
+        for _ in range(_ROUNDS):
+            if all(job.status.is_terminal for job in self.home.store.tuning_jobs()):
+                break
+            self.one_step()
+            for one in self.running():
+                one.print("validation: accuracy=0.500")
+                self.printed.setdefault(one.spec.labels[JOB_LABEL], []).append(0.5)
+                self.home.engine.finish(one.container_id, 0)
+            self.mortal.now += 3
+        for job in self.home.store.tuning_jobs():
+            assert job.status.is_terminal, job.status
+            if job.status is JobStatus.COMPLETED:
+                assert job.spec.max_training_jobs == len(self.home.store.trials(job.name))
+        for trial in self.trials():
+            assert trial.is_finished
+            if trial.name not in self.torn:
+                recorded = [one.value for one in self.home.store.observations(trial.name)]
+                assert self.printed.get(trial.name, []) == recorded
+        self.no_gpu_has_two_jobs()
+        assert () == self.home.engine.containers({})
+
+    def one_step(self) -> None:
+        try:
+            self.home.controller.step()
+        except EngineUnreachable:
+            assert not self.home.engine.reachable
+        self.home.controller.wait(0.001)
+
+    def with_engine(self, do: Any) -> None:
+        """Do something as somebody who can reach the engine even where we cannot."""
+        reachable = self.home.engine.reachable
+        if not reachable:
+            self.home.engine.reachable = True
+        do()
+        if not reachable:
+            self.home.engine.reachable = False
+
+    def trials(self) -> list[TrainingJobRecord]:
+        return self.home.store.training_jobs()
+
+    def running(self) -> list[FakeContainer]:
+        found: list[FakeContainer] = []
+
+        def look() -> None:
+            found.extend(
+                self.home.engine.container(one.container_id)
+                for one in self.home.engine.containers({})
+                if one.status is ContainerStatus.RUNNING
+            )
+
+        self.with_engine(look)
+        return found
+
+
+AnySequence.TestCase.settings = settings(
+    max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestAnySequence = AnySequence.TestCase
