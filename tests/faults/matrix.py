@@ -10,6 +10,7 @@ written when all faults have been tried. Needs root: it starts engines of its ow
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -64,6 +65,7 @@ def main() -> int:
     """Run what is asked for, print the matrix; exit code 1 where something was lost."""
     asked = _asked()
     chosen = [fault for fault in FAULTS if not asked.only or fault.name in asked.only]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("given up"))  # so that engines and mounts are cleaned up
     preload()
     record = Record(asked.record, again=asked.again)
     for number, fault in enumerate(chosen):

@@ -4,6 +4,7 @@ They are forked from the test's own process, which has imported everything alrea
 an interpreter that starts anew takes longer than a container.
 """
 
+import ctypes
 import os
 import signal
 import sys
@@ -21,6 +22,7 @@ from points import Deed, Points
 from tuner.cli.machine import Parts
 from tuner.cli.main import main
 
+_PR_SET_PDEATHSIG = 1
 #: No command of these tests takes longer; reaching it is a loss.
 DEADLINE_SECONDS = 180.0
 
@@ -131,6 +133,7 @@ class Command:
         code = 70
         with suppress(BaseException):
             os.setsid()
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # none outlives a run that is given up
             output = os.open(self._output, os.O_WRONLY | os.O_APPEND)
             for stream in (1, 2):
                 os.dup2(output, stream)

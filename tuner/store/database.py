@@ -45,7 +45,8 @@ class Database:
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self.close()
-        if isinstance(error, sqlite3.DatabaseError):  # what only reading has found
+        if type(error) in {sqlite3.DatabaseError, sqlite3.OperationalError}:  # what only reading has found
+            assert isinstance(error, sqlite3.Error)
             raise self._as_ours(error) from error
 
     def _as_ours(self, error: Exception) -> StoreError:
