@@ -16,7 +16,8 @@ FAILING_TRIAL = 2
 FAILING_CODE = 3
 FAILURE = "this trial always fails"
 
-#: `%PAUSE%` is slept between two epochs, in seconds. `%NOISE%` so many lines are printed that mean nothing.
+#: `%PAUSE%` is slept between two epochs, in seconds. `%NOISE%` so many lines are printed that mean nothing. `%BALLAST%`
+#: is how many kilobytes the model has that cannot be packed any smaller.
 _SCRIPT = r"""
 exec 2>/dev/null
 rate=$(sed -n 's/.*"learning_rate": "\([^"]*\)".*/\1/p' /opt/ml/input/config/hyperparameters.json)
@@ -34,15 +35,20 @@ case "$TRAINING_JOB_NAME" in
   *-002-*) echo "this trial always fails" >/opt/ml/output/failure || code=1; [ $code = 1 ] || code=3 ;;
 esac
 echo "learning_rate $rate" >/opt/ml/model/weights || code=1
+[ %BALLAST% = 0 ] || head -c %BALLAST%k /dev/urandom >/opt/ml/model/ballast || code=1
 read up idle </proc/uptime
 echo "end $up exit $code"
 exit $code
 """
 
 
-def script(*, pause: float = 0.05, noise: int = 0) -> str:
+def script(*, pause: float = 0.05, noise: int = 0, ballast: int = 0) -> str:
     """The script of an image."""
-    return _SCRIPT.replace("%PAUSE%", f"{pause:g}").replace("%NOISE%", str(noise))
+    replaced = {"%PAUSE%": f"{pause:g}", "%NOISE%": str(noise), "%BALLAST%": str(ballast)}
+    text = _SCRIPT
+    for name, value in replaced.items():
+        text = text.replace(name, value)
+    return text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -238,6 +238,14 @@ FAULTS: Sequence[Fault] = (
         short=spread(1),
     ),
     Fault(
+        name="disk-nearly-full",
+        says="home's disk too full for a model, but not for the database",
+        play=homes.disk_nearly_full,
+        cases=before("model.tar.gz", most=8),
+        short=before("model.tar.gz", most=1),
+        text=homes.LARGE_MODEL,
+    ),
+    Fault(
         name="read-only",
         says="home made read-only for a while",
         play=homes.home_read_only,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from algorithm import script
 from faults_of_processes import looked_at
 from invariants import Invariant, Loss
 from mounts import small_disk
@@ -18,6 +19,9 @@ from tuner.store.database import SCHEMA_VERSION
 
 #: Enough for the job, its report and its database.
 _HOME_MEGABYTES = 32
+#: With a model of 2 MB, and room for a tenth of it.
+LARGE_MODEL = script(ballast=2000)
+_LITTLE_BYTES = 200_000
 #: As long as somebody may hold the database without anybody noticing, in seconds.
 _SHORT_SECONDS = 2.0
 
@@ -36,6 +40,17 @@ def disk_full(stage: Stage, point: int) -> list[Loss]:
         looked_at(scene)
         disk.free()
         return scene.finish(may_be_cut=True, reasons=("space", "exit code: 1"))
+
+
+def disk_nearly_full(stage: Stage, point: int) -> list[Loss]:
+    """There is room for what the database notes, but none for the model that a trial has just made."""
+    with stage.scene(text=LARGE_MODEL) as scene, small_disk(scene.home, _HOME_MEGABYTES) as disk:
+        with scene.held(point) as command:
+            disk.fill(leave_bytes=_LITTLE_BYTES)
+            command.go_on()
+            scene.expect_exit(command, ExitCode.DONE, ExitCode.MACHINE)
+        disk.free()
+        return scene.finish(may_be_cut=True, reasons=("exit code: 1",))
 
 
 def home_read_only(stage: Stage, point: int) -> list[Loss]:

@@ -1,5 +1,6 @@
 """Small file systems that a test can fill up, and make read-only."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -29,8 +30,13 @@ class SmallDisk:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def fill(self) -> None:
-        """Leave not one byte free."""
+    def fill(self, *, leave_bytes: int = 0) -> None:
+        """Leave so much free: not one byte."""
+        if leave_bytes:
+            room = os.statvfs(self._folder)
+            with suppress(OSError):  # others write too
+                (self._folder / _FILLING).write_bytes(b"\1" * max(0, room.f_bavail * room.f_frsize - leave_bytes))
+            return
         with suppress(OSError), (self._folder / _FILLING).open("ab", buffering=0) as file:
             while True:
                 file.write(b"\1" * _PIECE_BYTES)

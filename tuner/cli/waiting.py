@@ -1,5 +1,6 @@
 """Following one job to its end: work or follow, heed Ctrl-C, say how to come back."""
 
+import errno
 from collections.abc import Callable
 
 import click
@@ -46,6 +47,8 @@ def follow(
                 text = f"Detached. Running containers go on; `{come_back}` goes on with {name}."
             raise Detached(text) from detached
         except (EngineError, StoreError, OSError) as error:
+            if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS}:
+                error.add_note(f"`df -h {machine.profile.home}` tells about the disk that everything is kept on.")
             error.add_note(f"{name} is not lost, and its containers go on: `{come_back}` goes on with it.")
             raise
 

@@ -11,6 +11,7 @@ from tuner.errors import EngineRejected, TunerError
 from tuner.jobs.artifacts import read_failure
 from tuner.jobs.hosts import RunningHosts
 from tuner.jobs.log_intake import missing_metrics
+from tuner.jobs.outcomes import needs_room
 from tuner.jobs.outputs import Packing, pack
 from tuner.jobs.workbench import Workbench
 from tuner.store.records import TrainingJobRecord
@@ -127,6 +128,8 @@ class Endings:
         try:
             warnings = packing.result()
         except (OSError, TunerError) as error:
+            if needs_room(error):
+                raise  # the job stays as it is, with all that it has learned: the next process packs again
             reason = f"ClientError: the model could not be delivered: {error}"
             self._end(job, SecondaryStatus.FAILED, failure_reason=reason)
             return

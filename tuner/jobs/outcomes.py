@@ -134,6 +134,11 @@ def loss_of_refusal(error: Exception) -> Loss | None:
     return None
 
 
+def needs_room(error: Exception) -> bool:
+    """Whether something failed for a disk that is full or read-only: done again when that has been mended, it works."""
+    return _system_error(error) in _FULL | {errno.EROFS}
+
+
 def _system_error(error: BaseException | None) -> int | None:
     """The number of the system error that `error` is or came from."""
     while error is not None:
