@@ -5,6 +5,8 @@ import json
 import click
 
 from tuner.cli import details, documents
+from tuner.cli.exit_codes import ExitCode
+from tuner.cli.ledger import show_ledger
 from tuner.cli.machine import Invocation
 from tuner.cli.names import Job, find_job, status_of
 from tuner.cli.options import job_name_argument, json_option
@@ -21,9 +23,12 @@ from tuner.store.sqlite_store import Store
 @job_name_argument
 @json_option("Print one JSON document.")
 @click.option("--why", is_flag=True, help="Why a tuning job's trials, or one trial, were suggested.")
+@click.option("--ledger", is_flag=True, help="What was read of the job's logs, and whether anything is missing.")
 @click.option("--early-stopping", is_flag=True, help="What stopping rules would have done to a tuning job's trials.")
 @click.pass_obj
-def show(invocation: Invocation, name: str, *, as_json: bool, why: bool, early_stopping: bool) -> None:
+def show(
+    invocation: Invocation, name: str, *, as_json: bool, why: bool, ledger: bool, early_stopping: bool
+) -> ExitCode | None:
     """Show the job called NAME, whatever its kind.
 
     The beginning of a training job's name will do where no other begins so: cifar10-003 for cifar10-003-1a2b3c4d.
@@ -34,10 +39,12 @@ def show(invocation: Invocation, name: str, *, as_json: bool, why: bool, early_s
         now = machine.clock()
         if why:
             _show_why(store, job, as_json=as_json)
-            return
+            return None
+        if ledger:
+            return show_ledger(store, job, as_json=as_json)
         if early_stopping:
             _show_early_stopping(store, job, as_json=as_json)
-            return
+            return None
         if isinstance(job, TuningJobRecord):
             snapshot = read_tuning_job(store, job.name, now)
             if as_json:
@@ -57,6 +64,7 @@ def show(invocation: Invocation, name: str, *, as_json: bool, why: bool, early_s
             details.print_training_job(console(), job, store, machine.profile, now)
     if not as_json and not status_of(job).is_terminal and not is_worked(machine.profile):
         click.echo("No process works this job now: the command that started it goes on with it.")
+    return None
 
 
 def _show_why(store: Store, job: Job, *, as_json: bool) -> None:

@@ -17,7 +17,8 @@ import requests
 import urllib3
 
 from tuner.engine import wire
-from tuner.engine.frames import demultiplex
+from tuner.engine.frames import frames_of
+from tuner.engine.log_stream import HttpLogStream
 from tuner.engine.memory import memory_peak
 from tuner.engine.protocol import (
     PROBE_LABEL,
@@ -293,24 +294,32 @@ class DockerEngine:
         with self._api("list containers") as api:
             return tuple(wire.container_summary(one) for one in api.containers(all=True, filters=wanted))
 
-    def frames(self, container_id: str, *, follow: bool) -> Iterator[LogFrame]:
-        """The container's output from its beginning; with `follow`, until it ends. Raises ContainerNotFound.
+    def log(self, container_id: str, *, follow: bool, tail: int | None = None) -> HttpLogStream:
+        """The container's output from its beginning, or only its last `tail` frames; with `follow`, until it ends.
 
-        The SDK's own log stream takes a broken connection for the end of the log; so the response is read here.
+        The SDK's own log stream takes a broken connection for the end of the log; so the response is read here. Raises
+        ContainerNotFound.
         """
-        with self._api(f"log of container {container_id}") as api:
+        action = f"log of container {container_id}"
+        with self._api(action) as api:
             response = api.get(
                 f"{api.base_url}/v{api.api_version}/containers/{container_id}/logs",
-                params={"stdout": 1, "stderr": 1, "timestamps": 1, "follow": int(follow)},
+                params={
+                    "stdout": 1,
+                    "stderr": 1,
+                    "timestamps": 1,
+                    "follow": int(follow),
+                    "tail": "all" if tail is None else tail,
+                },
                 stream=True,
                 timeout=(ANSWER_SECONDS, None if follow else ANSWER_SECONDS),
             )
             _raise_for_status(response)
-        return self._read(response, container_id)
+        return HttpLogStream(response, lambda: _engine_errors(action, self.host), follow=follow)
 
-    def _read(self, response: requests.Response, container_id: str) -> Iterator[LogFrame]:
-        with _engine_errors(f"log of container {container_id}", self.host), response:
-            yield from demultiplex(response.iter_content(None))
+    def frames(self, container_id: str, *, follow: bool) -> Iterator[LogFrame]:
+        """The frames of `log` one by one."""
+        return frames_of(self.log(container_id, follow=follow))
 
     def signals(self, container_id: str, state: ContainerState) -> Sequence[str]:
         """The signals that were sent through the engine to a container that has ended so, as far as it remembers.

@@ -23,6 +23,8 @@ from hashlib import sha256
 from threading import Condition
 
 from tuner.engine.fake_container import FakeContainer, Program
+from tuner.engine.fake_log import FakeLogStream
+from tuner.engine.frames import frames_of
 from tuner.engine.protocol import (
     Address,
     ContainerSpec,
@@ -255,14 +257,25 @@ class FakeEngine:
                 if _carries(one.spec.all_labels, labels)
             )
 
-    def frames(self, container_id: str, *, follow: bool) -> Iterator[LogFrame]:
-        """The container's output from its beginning; with `follow`, blocks until there is more or it ends."""
-        self._enter("frames")
+    def log(self, container_id: str, *, follow: bool, tail: int | None = None) -> FakeLogStream:
+        """The container's output from its beginning, or its last `tail` frames; `follow` waits for more, or its end."""
+        self._enter("log")
         one = self.container(container_id)
+        frames = one.frames if tail is None else one.frames[max(len(one.frames) - tail, 0) :]
         if not follow:
-            return iter(tuple(one.frames))
-        limit = self._follow_limits.popleft() if self._follow_limits else None
-        return itertools.islice(self._follow(one, self._follow_generation), limit)
+            return FakeLogStream(tuple(frames), self._changed, has_ended=lambda: True, is_dropped=lambda: False)
+        generation = self._follow_generation
+        return FakeLogStream(
+            frames,
+            self._changed,
+            has_ended=lambda: self._has_ended(one),
+            is_dropped=lambda: self._follow_generation != generation,
+            limit=self._follow_limits.popleft() if self._follow_limits else None,
+        )
+
+    def frames(self, container_id: str, *, follow: bool) -> Iterator[LogFrame]:
+        """The frames of `log` one by one."""
+        return frames_of(self.log(container_id, follow=follow))
 
     def signals(self, container_id: str, state: ContainerState) -> Sequence[str]:  # noqa: ARG002 - it forgets nothing
         """The signals that were sent to the container while it ran."""
@@ -345,26 +358,8 @@ class FakeEngine:
             raise ImageNotFound(f"The engine has no image {reference}.")
         return known if isinstance(known, FakeImage) else FakeImage(program=known)
 
-    def _follow(self, one: FakeContainer, generation: int) -> Iterator[LogFrame]:
-        position = 0
-        while True:
-            with self._changed:
-                while not self._follow_news(one, position, generation):
-                    self._changed.wait()
-                if self._follow_generation != generation or len(one.frames) == position:
-                    return
-                fresh = one.frames[position:]
-            yield from fresh
-            position += len(fresh)
-
-    def _follow_news(self, one: FakeContainer, position: int, generation: int) -> bool:
-        """Whether a follower at `position` has something to do: more output, or the end."""
-        return (
-            len(one.frames) > position
-            or self._follow_generation != generation
-            or one.container_id not in self._containers
-            or one.state().status is ContainerStatus.EXITED
-        )
+    def _has_ended(self, one: FakeContainer) -> bool:
+        return one.container_id not in self._containers or one.state().status is ContainerStatus.EXITED
 
 
 def _carries(labels: Mapping[str, str], wanted: Mapping[str, str | None]) -> bool:

@@ -48,6 +48,37 @@ class LogFrame:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FrameBlock:
+    """Frames of a container's output that follow each other, in columns; `content` is the engine's encoding of them.
+
+    What is added of a log's contents, and of its frames, is the same at every reading; how many frames make a block is
+    not.
+    """
+
+    content: bytes
+    streams: Sequence[Stream]
+    timestamps: Sequence[bytes]
+    payloads: Sequence[bytes]
+
+    def frames(self) -> Iterator[LogFrame]:
+        """The frames one by one."""
+        for stream, timestamp, payload in zip(self.streams, self.timestamps, self.payloads, strict=True):
+            yield LogFrame(stream=stream, timestamp=timestamp.decode("ascii", "replace"), payload=payload)
+
+
+class LogStream(Protocol):
+    """A reading of a container's log, once, from its beginning. To be closed."""
+
+    def __iter__(self) -> Iterator[FrameBlock]:
+        """The blocks as they come. Raises EngineUnreachable where the reading breaks off and that is seen."""
+        ...
+
+    def close(self) -> None:
+        """End the reading, also one that waits in another thread, where it may raise EngineUnreachable."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Mount:
     """A folder or file of this host, as the container sees it."""
 
@@ -236,13 +267,17 @@ class Engine(Protocol):
         """All containers, running or not, that carry all of `labels`; a value of None is any."""
         ...
 
-    def frames(self, container_id: str, *, follow: bool) -> Iterator[LogFrame]:
-        """The container's output from its beginning; with `follow`, until it ends.
+    def log(self, container_id: str, *, follow: bool, tail: int | None = None) -> LogStream:
+        """The container's output from its beginning, or only its last `tail` frames; with `follow`, until it ends.
 
-        Never trust the end of a following iterator: Docker ends one early, without a sign, that is behind when its
+        Never trust the end of a following stream: Docker ends one early, without a sign, that is behind when its
         container ends, and a lost connection may look like an end too. What it gave is a beginning without a gap. Ask
         for the state, and when the container has ended read once more without `follow`. Raises ContainerNotFound.
         """
+        ...
+
+    def frames(self, container_id: str, *, follow: bool) -> Iterator[LogFrame]:
+        """The frames of `log` one by one."""
         ...
 
     def signals(self, container_id: str, state: ContainerState) -> Sequence[str]:

@@ -185,12 +185,15 @@ class RunningHosts:
             state = self._engine.state(member.container_id)
         except ContainerNotFound:
             member.lost = True
+            member.intake.give_up()
             return
         if state.status is ContainerStatus.EXITED:
-            member.intake.take_in_rest()
-            member.exit = state
+            if member.intake.finish():
+                member.exit = state
         elif member.intake.stream_has_ended:
             member.intake.follow_again()
+        else:
+            member.intake.check_silence()
 
     def _signal(self, signal_name: str) -> None:
         for member in self.members:

@@ -1,87 +1,265 @@
-"""Follows a container's output in a thread of its own, so that a step of the controller never waits for it."""
+"""Follows a container's output in a thread of its own, so that a step of the controller never waits for it.
 
-import queue
+Nothing that a stream says of its own end is believed. What has been handed over is the first so many bytes of the
+engine's log, and their digest is known; every further reading, after a lost connection and once more when the container
+has ended, begins at the first byte and is held against it.
+"""
+
+import hashlib
 import threading
 import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
 
-from tuner.engine.protocol import Engine, LogFrame
-from tuner.errors import EngineError
+from tuner.engine.frames import divided, encoded
+from tuner.engine.protocol import Engine, FrameBlock, LogStream
+from tuner.errors import EngineError, EngineRejected
 
-#: Frames that may wait for the controller: a container that prints faster than it is read waits too.
-_WAITING_FRAMES = 2048
-#: How long the thread waits when that many wait already.
-_FULL_SECONDS = 0.01
+#: What may wait for the controller, in bytes: a container that prints faster than it is read waits too.
+_WAITING_BYTES = 1 << 20
+#: How often the controller is woken at most, in seconds, unless much waits for it.
+_WAKE_SECONDS = 0.1
+#: How long a followed stream may be silent before the end of the engine's log is looked at, in seconds.
+SILENT_SECONDS = 30.0
+_DIGEST_BYTES = 16
+#: A stream that gives nothing for so long after its container has ended will give nothing more.
+_SETTLING_SECONDS = 1.0
+#: How often the end of a log is tried to be read before the controller goes on with other things.
+_TRIES = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LogPosition:
+    """A place in the engine's log of a container: after so many bytes, whose digest is known."""
+
+    bytes: int = 0
+    digest: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HandedOver:
+    """A block, and the place in the engine's log behind it."""
+
+    block: FrameBlock
+    end: LogPosition
+
+
+class _SupersededError(Exception):
+    """Another reading has taken the place of this one."""
 
 
 class LogFollower:
     """Reads one container's frames from the beginning, each once, across lost connections.
 
-    Frames have a fixed order, so after a lost connection the first `frames_read` are passed over. `activity` is set
-    whenever there is something to look at.
+    `recorded` is how far an earlier process has come: this one has to find the same up to there. `activity` is set
+    whenever there is something to look at. `gaps` are the differences between what was handed over and what the engine
+    gave at a later reading, in words; `reconnections` counts the readings that took up a broken one. `is_read_back`
+    is True once the whole log of an ended container has been read and all of it handed over.
     """
 
-    def __init__(self, engine: Engine, container_id: str, activity: threading.Event) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        container_id: str,
+        activity: threading.Event,
+        recorded: LogPosition = LogPosition(),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.reconnections = 0
+        self.gaps: list[str] = []
+        self.is_read_back = False
         self._engine = engine
         self._container_id = container_id
         self._activity = activity
-        self._frames: queue.Queue[LogFrame] = queue.Queue(_WAITING_FRAMES)
-        self._frames_read = 0
-        self._thread: threading.Thread | None = None
-        self._closed = False
-        self._handing_over = threading.Lock()  # a frame is in the queue and counted, or neither
+        self._recorded = recorded
+        self._clock = clock
+        self._stream: LogStream | None = None
+        self._waiting: deque[HandedOver] = deque()
+        self._waiting_bytes = 0
+        self._position = LogPosition()
+        self._latest = self._later_than = b""  # timestamps; they order as texts, and may run back in the log
+        self._last_frame = (b"", b"")
+        self._last_news = self._last_wake = float("-inf")
+        self._seen_at_end: FrameBlock | None = None
+        self._number = 0  # of the reading that may hand over: there is one at a time
+        self._is_reading = self._reads_back = False
+        self._changed = threading.Condition()  # a block is in the queue and counted, or neither
 
     def follow(self) -> None:
         """Start to follow, or follow again after the stream has ended."""
-        self._thread = threading.Thread(target=self._read, name=f"log of {self._container_id[:12]}", daemon=True)
-        self._thread.start()
+        self.reconnections += self._number > 0
+        self._start(follow=True)
 
     @property
     def has_ended(self) -> bool:
         """Whether the stream has ended: the container has, or the connection was lost."""
-        return self._thread is None or not self._thread.is_alive()
+        return not self._is_reading
 
-    def take(self) -> list[LogFrame]:
-        """The frames that have come in since the last call."""
-        return [self._frames.get_nowait() for _ in range(self._frames.qsize())]
+    def take(self) -> list[HandedOver]:
+        """What has come in since the last call."""
+        with self._changed:
+            taken = list(self._waiting)
+            self._waiting.clear()
+            self._waiting_bytes = 0
+            self._changed.notify_all()
+        return taken
 
-    def read_rest(self) -> list[LogFrame]:
-        """Once the container has exited: every frame that following has not given, read anew from the engine.
+    def read_rest(self, seconds: float) -> list[HandedOver]:
+        """Once the container has exited: read its whole log, compare, and return what is left of it.
 
-        The thread may still be at it, for the stream ends a little after the container: it is told to give no more
-        first, or a frame that it counts meanwhile would be taken from neither side.
+        After so many seconds it returns what has come until then, and goes on in the background: see `is_read_back`.
         """
-        with self._handing_over:
-            self._closed = True
-        frames = self.take()
-        for number, frame in enumerate(self._engine.frames(self._container_id, follow=False)):
-            if number >= self._frames_read:
-                frames.append(frame)
-                self._frames_read += 1
-        return frames
+        taken, deadline = [], self._clock() + seconds
+        for _ in range(_TRIES):
+            self._read_back()
+            with self._changed:
+                self._changed.wait_for(lambda: not self._is_reading or self._is_full, deadline - self._clock())
+            is_all = self.is_read_back
+            taken += self.take()
+            if is_all or self._clock() > deadline:
+                break
+        return taken
+
+    def check_silence(self) -> None:
+        """Follow anew where the engine has more to give than a silent stream gives.
+
+        Docker 20.10 can stop giving a followed log while its container goes on printing. So the end of the log is
+        looked at: a frame that stands there at two such looks, and has not come by the stream in between, never comes.
+        """
+        if self.has_ended or self._clock() - self._last_news < SILENT_SECONDS:
+            return
+        with closing(self._engine.log(self._container_id, follow=False, tail=1)) as log:
+            end = next(iter(log), None)
+        if end is None or (end.timestamps[-1], end.payloads[-1]) == self._last_frame:
+            self._last_news = self._clock()  # it is the container that is silent: look again in a while
+            self._seen_at_end = None
+        elif end == self._seen_at_end:
+            self.follow()
+        else:
+            self._seen_at_end = end
 
     def close(self) -> None:
-        """Let the thread end at its next frame."""
-        self._closed = True
+        """End the reading."""
+        with self._changed:
+            self._number += 1
+            self._is_reading = False
+            stream, self._stream = self._stream, None
+            self._changed.notify_all()
+        if stream is not None:
+            stream.close()
 
-    def _hand_over(self, frame: LogFrame) -> bool:
-        with self._handing_over:
-            if self._closed or self._frames.full():
-                return False
-            self._frames.put_nowait(frame)
-            self._frames_read += 1
-            return True
+    # Inside
 
-    def _read(self) -> None:
+    @property
+    def _is_full(self) -> bool:
+        return self._waiting_bytes >= _WAITING_BYTES
+
+    def _read_back(self) -> None:
+        """Read the whole log; but a stream that still gives goes on first, for it ends a little after the container."""
+        is_busy = self._reads_back or self._clock() - self._last_news < _SETTLING_SECONDS
+        if not self.is_read_back and not (self._is_reading and is_busy):
+            self._start(follow=False)
+
+    def _start(self, *, follow: bool) -> None:
+        self.close()
+        with self._changed:
+            self._is_reading, self._reads_back = True, not follow
+            self._last_news = self._clock()
+            name, arguments = f"log of {self._container_id[:12]}", (self._number, follow)
+        threading.Thread(target=self._read, args=arguments, name=name, daemon=True).start()
+
+    def _read(self, number: int, follow: bool) -> None:
+        is_whole = False
         try:
-            for number, frame in enumerate(self._engine.frames(self._container_id, follow=True)):
-                if number < self._frames_read:
-                    continue
-                while not self._hand_over(frame):
-                    if self._closed:
-                        return
-                    time.sleep(_FULL_SECONDS)
-                self._activity.set()
-        except EngineError:
-            return  # the runner asks the engine itself, and says what is wrong
+            while not self._read_through(number, follow=follow):
+                pass  # after a gap: from the beginning, with what is there now
+            is_whole = not follow
+        except EngineRejected as error:
+            if not follow:  # it will give no more tomorrow
+                self.gaps.append(f"the engine could not give the whole log again: {error}")
+                is_whole = True
+        except (EngineError, _SupersededError):
+            pass  # the runner asks the engine itself, and says what is wrong
         finally:
+            with self._changed:
+                if number == self._number:
+                    self._is_reading = False
+                    self.is_read_back = is_whole
+                self._changed.notify_all()
             self._activity.set()
+
+    def _read_through(self, number: int, *, follow: bool) -> bool:
+        """One reading; False where it does not find what was read before."""
+        known = self._position
+        marks = deque(sorted({mark for mark in (known, self._recorded) if mark.bytes}, key=lambda mark: mark.bytes))
+        read, digest = 0, hashlib.blake2b(digest_size=_DIGEST_BYTES)
+        with closing(self._open(number, follow=follow)) as log:
+            for block in log:
+                self._last_news = self._clock()
+                parts = deque([block])
+                while parts:
+                    part = parts.popleft()
+                    cut = divided(part, marks[0].bytes - read) if marks else None
+                    if cut is not None:
+                        part, rest = cut
+                        parts.appendleft(rest)
+                    read += len(part.content)
+                    digest.update(part.content)
+                    here = LogPosition(bytes=read, digest=digest.hexdigest())
+                    while marks and marks[0].bytes <= read:
+                        if marks.popleft() != here:
+                            return self._found_gap(number, read)
+                    if read > known.bytes:
+                        self._hand_over(part, here, number)
+        return follow or not marks or self._found_gap(number, read)
+
+    def _open(self, number: int, *, follow: bool) -> LogStream:
+        log = self._engine.log(self._container_id, follow=follow)
+        with self._changed:
+            if number == self._number:
+                self._stream = log
+                return log
+        log.close()
+        raise _SupersededError
+
+    def _found_gap(self, number: int, read: int) -> bool:
+        """What the engine has is not what it had: go on with what is later than all that was handed over."""
+        with self._changed:
+            if number != self._number:
+                raise _SupersededError
+            known = max(self._position.bytes, self._recorded.bytes)
+            self.gaps.append(
+                f"{known:,} bytes of the engine's log had been read, and of those the engine has others now, or fewer"
+                f" (seen after {read:,})"
+            )
+            self._position = self._recorded = LogPosition()
+            self._later_than = self._latest
+        return False
+
+    def _hand_over(self, block: FrameBlock, end: LogPosition, number: int) -> None:
+        """Give a block to the controller, waiting until it has room for it."""
+        if self._later_than:
+            block = _later(block, self._later_than)
+        with self._changed:
+            self._changed.wait_for(lambda: not self._is_full or number != self._number)
+            if number != self._number:
+                raise _SupersededError
+            self._waiting.append(HandedOver(block=block, end=end))
+            self._waiting_bytes += len(block.content)
+            self._position = end
+            if block.payloads:
+                self._latest = max(self._latest, *block.timestamps)
+                self._last_frame = (block.timestamps[-1], block.payloads[-1])
+            if self._is_full:
+                self._changed.notify_all()
+        now = self._clock()
+        if self._is_full or now - self._last_wake > _WAKE_SECONDS:
+            self._last_wake = now
+            self._activity.set()
+
+
+def _later(block: FrameBlock, than: bytes) -> FrameBlock:
+    """The frames of a block that are later."""
+    return encoded([frame for frame in block.frames() if frame.timestamp.encode() > than])

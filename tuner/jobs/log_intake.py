@@ -1,20 +1,21 @@
-"""A container's output taken in: frames into lines, lines into the host's log file, and to whoever reads them."""
+"""A container's output taken in: frames into lines, lines into the host's log file, what is in them into the store."""
 
 import threading
-from collections.abc import Callable, Container, Iterable, Sequence
-from datetime import datetime
+import time
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 
 from contracts.metrics import MetricDefinition
-from tuner.engine.protocol import Engine, LogFrame
-from tuner.jobs.log_follower import LogFollower
-from tuner.jobs.log_lines import LineAssembler, LogLine
-from tuner.jobs.metric_scraper import MetricScraper
-from tuner.store.records import LogStart, Observation
-from tuner.store.sqlite_store import Store
+from tuner.engine.protocol import Engine
+from tuner.jobs.log_follower import HandedOver, LogFollower, LogPosition
+from tuner.jobs.log_lines import LineAssembler, LineBlock
+from tuner.jobs.log_record import LogRecord
+from tuner.store.records import LogStart
 
-#: Told of lines as they come.
-Reader = Callable[[Sequence[LogLine]], None]
+#: How long a step of the controller waits at most for the end of the log of a container that has exited, in seconds.
+_END_SECONDS = 0.25
+#: How often the ledger is written while nothing is found in the lines, in seconds.
+_LEDGER_SECONDS = 1.0
 
 
 class LogIntake:
@@ -22,7 +23,7 @@ class LogIntake:
 
     It begins at `start` in the host's log: an earlier container of the job may have written what is before. A process
     that adopts a container reads its whole output again and writes the rest of the log file anew; the line numbers are
-    the same.
+    the same. What it finds it gives to `record`, which knows how far an earlier process had come.
     """
 
     def __init__(
@@ -32,16 +33,20 @@ class LogIntake:
         container_id: str,
         log_file: Path,
         activity: threading.Event,
+        record: LogRecord,
         start: LogStart = LogStart(),  # noqa: B008 - frozen
-        reader: Reader | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._reader = reader
+        self._record = record
+        self._clock = clock
         self._assembler = LineAssembler(after=start.lines)
         self._end = start
+        self._place = LogPosition()
+        self._next_ledger = float("-inf")
         log_file.parent.mkdir(parents=True, exist_ok=True)
         self._file = log_file.open("ab")
         self._file.truncate(start.bytes)
-        self._follower = LogFollower(engine, container_id, activity)
+        self._follower = LogFollower(engine, container_id, activity, record.recorded)
         self._follower.follow()
 
     @property
@@ -58,60 +63,62 @@ class LogIntake:
         """Go on after a lost connection."""
         self._follower.follow()
 
+    def check_silence(self) -> None:
+        """While the container runs: see whether a silent stream has stopped to give what the engine has."""
+        self._follower.check_silence()
+
     def take_in(self) -> None:
         """Take in what has come since the last call."""
-        self._record(self._lines(self._follower.take()))
+        self._take_in(self._follower.take())
+        if self._record.has_found or self._clock() >= self._next_ledger:
+            self._write()
 
-    def take_in_rest(self) -> None:
-        """Once the container has exited: take in everything that is left, the unfinished last line included."""
-        self._record([*self._lines(self._follower.read_rest()), *self._assembler.finish()])
+    def finish(self) -> bool:
+        """Once the container has exited: take in all that is left, the unfinished last line included.
+
+        Returns False where the engine needs longer to give it all; then it is to be called again.
+        """
+        self._take_in(self._follower.read_rest(_END_SECONDS))
+        is_all = self._follower.is_read_back
+        if is_all:
+            self._add(self._assembler.finish_block())
+        self._write(is_read_back=is_all)
+        return is_all
+
+    def give_up(self) -> None:
+        """Where the container is gone before its end was read: keep what has come."""
+        self._take_in(self._follower.take())
+        self._write()
 
     def close(self) -> None:
         """Stop following and close the log file."""
         self._follower.close()
         self._file.close()
 
-    def _lines(self, frames: Iterable[LogFrame]) -> list[LogLine]:
-        return [line for frame in frames for line in self._assembler.feed(frame)]
+    def _take_in(self, handed_over: Sequence[HandedOver]) -> None:
+        for one in handed_over:
+            self._record.count(one.block)
+            self._add(self._assembler.feed_block(one.block))
+            self._place = one.end
 
-    def _record(self, lines: list[LogLine]) -> None:
+    def _add(self, lines: LineBlock) -> None:
         if not lines:
             return
-        text = "".join(f"{line.text}\n" for line in lines).encode()
+        text = lines.text.encode()
         self._file.write(text)
-        self._file.flush()
         self._end = LogStart(lines=self._end.lines + len(lines), bytes=self._end.bytes + len(text))
-        if self._reader is not None:
-            self._reader(lines)
+        self._record.read(lines)
 
-
-class MetricReader:
-    """Finds the metrics of one host of a training job in its lines and records them, each once."""
-
-    def __init__(self, store: Store, job_name: str, host: str, definitions: Sequence[MetricDefinition]) -> None:
-        self._store = store
-        self._job_name = job_name
-        self._host = host
-        self._scraper = MetricScraper(definitions)
-
-    def __call__(self, lines: Sequence[LogLine]) -> None:
-        """Read further lines."""
-        observations = [observation for line in lines for observation in self._observations(line)]
-        if observations:
-            self._store.record_observations(self._job_name, observations)
-        while self._scraper.warnings:
-            self._store.add_warning(self._job_name, self._scraper.warnings.pop())
-
-    def _observations(self, line: LogLine) -> Iterable[Observation]:
-        for capture in self._scraper.captures(line.text):
-            yield Observation(
-                host=self._host,
-                line=line.number,
-                match=capture.match,
-                metric=capture.metric,
-                value=capture.value,
-                time=_seconds(line.timestamp),
-            )
+    def _write(self, *, is_read_back: bool = False) -> None:
+        self._file.flush()  # first: whoever reads the store finds the lines in the file
+        self._record.write(
+            self._place,
+            cut_lines=self._assembler.cut_lines,
+            reconnections=self._follower.reconnections,
+            gaps=self._follower.gaps,
+            is_read_back=is_read_back,
+        )
+        self._next_ledger = self._clock() + _LEDGER_SECONDS
 
 
 def missing_metrics(definitions: Sequence[MetricDefinition], found: Container[str], lines: int) -> list[str]:
@@ -122,8 +129,3 @@ def missing_metrics(definitions: Sequence[MetricDefinition], found: Container[st
         for definition in definitions
         if definition.name not in found
     ]
-
-
-def _seconds(timestamp: str) -> float:
-    """Seconds since the epoch of the engine's RFC 3339 text; its nanoseconds are cut to microseconds."""
-    return datetime.fromisoformat(timestamp).timestamp()

@@ -13,6 +13,7 @@ from tuner.jobs.folder import JobFolder
 from tuner.jobs.gpu_leases import GpuLeases
 from tuner.jobs.hosts import RunningHost, RunningHosts, create_containers, remove_containers, start_containers
 from tuner.jobs.log_intake import LogIntake
+from tuner.jobs.log_record import LogRecord
 from tuner.jobs.preparation import Preparation
 from tuner.jobs.processing_containers import channel_of, processing_containers
 from tuner.jobs.processing_outputs import ContinuousOutputs, Delivery, deliver_outputs, read_message
@@ -151,6 +152,13 @@ class ProcessingRunner:
                         container_id=container_ids[host.name],
                         log_file=self._folder(job.name).log(host.name),
                         activity=self._activity,
+                        record=LogRecord(
+                            self._store,
+                            kind=_KIND,
+                            job=job.name,
+                            host=host.name,
+                            container=container_ids[host.name],
+                        ),
                     ),
                 )
                 for host in spec.hosts

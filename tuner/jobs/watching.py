@@ -1,13 +1,14 @@
 """A training job while its containers run: they are followed, asked to stop, and seen to end."""
 
-from contracts.jobs import Interruption, SecondaryStatus
+from contracts.jobs import Interruption, JobKind, SecondaryStatus
 from contracts.outcome import HOST_STOP_GRACE_SECONDS, TRAINING_STOP_GRACE_SECONDS
 from tuner.channels.feeds import ChannelFeeds
 from tuner.errors import EngineRejected
 from tuner.jobs.ending import Endings
 from tuner.jobs.folder import channels_of
 from tuner.jobs.hosts import RunningHost, RunningHosts, start_containers
-from tuner.jobs.log_intake import LogIntake, MetricReader
+from tuner.jobs.log_intake import LogIntake
+from tuner.jobs.log_record import LogRecord
 from tuner.jobs.time_limits import limit_time
 from tuner.jobs.workbench import Workbench
 from tuner.store.records import TrainingJobRecord
@@ -57,13 +58,22 @@ class Watch:
         members = []
         for host in job.spec.hosts:
             folder = bench.folder(job.name).host(host.name)
+            start = bench.store.log_start(job.name, host.name)
             intake = LogIntake(
                 engine=bench.engine,
                 container_id=container_ids[host.name],
                 log_file=folder.log,
                 activity=bench.activity,
-                start=bench.store.log_start(job.name, host.name),
-                reader=MetricReader(bench.store, job.name, host.name, job.spec.metric_definitions),
+                start=start,
+                record=LogRecord(
+                    bench.store,
+                    kind=JobKind.TRAINING,
+                    job=job.name,
+                    host=host.name,
+                    container=container_ids[host.name],
+                    definitions=job.spec.metric_definitions,
+                    first_line=start.lines,
+                ),
             )
             feeds = [
                 ChannelFeeds((channel,), folder.opt_ml, folder.feeds, bench.activity, shard)

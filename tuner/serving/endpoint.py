@@ -14,9 +14,9 @@ from typing import Self
 
 from contracts.serving import DEFAULT_PORT, PING_PATH, START_UP_TIMEOUT_SECONDS, STOP_GRACE_SECONDS
 from tuner.engine.gpu_neighbours import check_not_taken
-from tuner.engine.protocol import Address, ContainerSpec, ContainerState, ContainerStatus, Engine, LogFrame
+from tuner.engine.protocol import Address, ContainerSpec, ContainerState, ContainerStatus, Engine
 from tuner.errors import ContainerNotFound, EngineError, EngineRejected, GpuUnavailable, ImageNotFound
-from tuner.jobs.log_follower import LogFollower
+from tuner.jobs.log_follower import HandedOver, LogFollower
 from tuner.jobs.log_lines import LineAssembler
 from tuner.serving.calls import Ping
 from tuner.serving.errors import EndpointFailed
@@ -26,6 +26,8 @@ START_UP_PING_SECONDS = 1.0
 IN_SERVICE_PING_SECONDS = 5.0
 #: How many lines of the log an error repeats.
 _LAST_LINES = 10
+#: How long the end of its log may take to be read, in seconds.
+_LAST_LINES_SECONDS = 10.0
 
 
 class EventKind(StrEnum):
@@ -123,7 +125,7 @@ class Endpoint:
                 return False
             raise self._failure("Its container was removed from outside")
         if state.status is ContainerStatus.EXITED:
-            self._show(self._follower.read_rest(), is_last=True)
+            self._show(self._follower.read_rest(_LAST_LINES_SECONDS), is_last=True)
             if self._signalled is not None:
                 return False
             raise self._failure(self._exit_words(state))
@@ -185,7 +187,8 @@ class Endpoint:
         with suppress(ContainerNotFound):  # the next look at its state says what that means
             self._engine.signal(self._id, signal_name)
 
-    def _show(self, frames: list[LogFrame], *, is_last: bool = False) -> None:
+    def _show(self, handed_over: list[HandedOver], *, is_last: bool = False) -> None:
+        frames = [frame for one in handed_over for frame in one.block.frames()]
         lines = [line for frame in frames for line in self._assembler.feed(frame)]
         if is_last:
             lines += self._assembler.finish()

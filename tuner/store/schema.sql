@@ -158,3 +158,27 @@ CREATE TABLE transformed_object (
     key           TEXT NOT NULL,
     PRIMARY KEY (transform_job, key)
 ) STRICT, WITHOUT ROWID;
+
+-- What was read of each container's output, in the transaction that adds the observations found in it: the two never
+-- disagree. `stream_bytes` and `digest` are of the engine's own encoding of the log.
+CREATE TABLE log_ledger (
+    kind          TEXT NOT NULL,
+    job           TEXT NOT NULL,
+    host          TEXT NOT NULL,
+    container     TEXT NOT NULL,
+    first_line    INTEGER NOT NULL,
+    frames        INTEGER NOT NULL,
+    bytes         INTEGER NOT NULL,
+    lines         INTEGER NOT NULL,
+    matched_lines INTEGER NOT NULL,
+    captures      INTEGER NOT NULL,
+    cut_lines     INTEGER NOT NULL,
+    reconnections INTEGER NOT NULL,
+    gaps          INTEGER NOT NULL,
+    is_read_back  INTEGER NOT NULL,
+    first_time    TEXT NOT NULL,
+    last_time     TEXT NOT NULL,
+    stream_bytes  INTEGER NOT NULL,
+    digest        TEXT NOT NULL,
+    PRIMARY KEY (kind, job, host, container)
+) STRICT, WITHOUT ROWID;

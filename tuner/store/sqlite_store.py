@@ -21,6 +21,7 @@ from contracts.jobs import (
 from contracts.outcome import FailureKind, LossCause
 from tuner.errors import ResourceInUse, ResourceNotFound
 from tuner.store.job_table import JobTable
+from tuner.store.ledger_table import LedgerEntry, LedgerTable
 from tuner.store.records import (
     LogStart,
     LossRecord,
@@ -36,7 +37,7 @@ _FINISHED = tuple(
 )  # written into queries as parameters
 
 
-class Store(JobTable):
+class Store(JobTable, LedgerTable):
     """Everything that is remembered of a home's jobs.
 
     One object belongs to one thread. All changes are transactions: after a crash a fact is there or it is not.
@@ -281,13 +282,14 @@ class Store(JobTable):
 
     def record_observations(self, name: str, observations: Iterable[Observation]) -> None:
         """Remember observations of a training job, each once, however often its log is read."""
-        with self._transaction() as db:
-            db.executemany(
-                # Not INSERT OR IGNORE: its policy would replace the one in the trigger that sums up.
-                "INSERT INTO observation (training_job, host, metric, line, match, value, time)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                [(name, o.host, o.metric, o.line, o.match, o.value, o.time) for o in observations],
-            )
+        with self._transaction():
+            self._add_observations(name, observations)
+
+    def record_log(self, entry: LedgerEntry, observations: Iterable[Observation]) -> None:
+        """Remember what was read of a container's log until now, and the observations found in it: both or nothing."""
+        with self._transaction():
+            self._add_observations(entry.job, observations)
+            self._write_ledger(entry)
 
     def observations(self, name: str) -> list[Observation]:
         """All observations of a training job in the order of its log."""
@@ -329,6 +331,14 @@ class Store(JobTable):
         return [row["text"] for row in rows]
 
     # Inside
+
+    def _add_observations(self, name: str, observations: Iterable[Observation]) -> None:
+        self._db.executemany(
+            # Not INSERT OR IGNORE: its policy would replace the one in the trigger that sums up.
+            "INSERT INTO observation (training_job, host, metric, line, match, value, time)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            [(name, o.host, o.metric, o.line, o.match, o.value, o.time) for o in observations],
+        )
 
     def _begin_logs(self, name: str, starts: Mapping[str, LogStart]) -> None:
         """The next containers of a job go on with its logs from there."""

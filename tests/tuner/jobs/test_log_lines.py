@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tuner.engine.frames import encoded
 from tuner.engine.protocol import LogFrame, Stream
+from tuner.jobs import log_lines
 from tuner.jobs.log_lines import MAX_LINE_BYTES, LineAssembler, LogLine, printable
 
 
@@ -99,6 +101,64 @@ def test_an_endless_line_is_seen_before_it_ends() -> None:
     (frame,) = frames(b"y" * (3 * MAX_LINE_BYTES + 1))
 
     assert 3 == len(list(assembler.feed(frame)))
+
+
+@given(
+    content=st.lists(
+        st.tuples(
+            st.sampled_from(Stream),
+            st.lists(
+                st.sampled_from(
+                    [
+                        b"acc=0.5",
+                        b"\n",
+                        b"\n",
+                        b"\r",
+                        b"\r\n",
+                        b"\xc3\xa9",
+                        b"\xe2\x82",
+                        b"\xc2\x85",
+                        b"\x1b[1m",
+                        b"\x1b]0;t",
+                        b"\x07",
+                        b"x" * 9,
+                    ]
+                )
+            ).map(b"".join),
+        )
+    ),
+    borders=st.sets(st.integers(0, 20)),
+    longest=st.sampled_from([7, MAX_LINE_BYTES]),
+)
+def test_blocks_give_the_lines_of_their_frames(
+    content: list[tuple[Stream, bytes]], borders: set[int], longest: int
+) -> None:
+    """However frames make blocks: taken in at once or one by one, the lines, numbers and times are the same."""
+    sent = [
+        LogFrame(stream=stream, timestamp=f"2026-01-01T00:00:{i % 60:02d}.000000000Z", payload=payload)
+        for i, (stream, payload) in enumerate(content)
+    ]
+    ends = sorted({0, len(sent), *(border for border in borders if border < len(sent))})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(log_lines, "MAX_LINE_BYTES", longest)
+        assembler = LineAssembler()
+        blocks = [assembler.feed_block(encoded(sent[a:b])) for a, b in pairwise(ends)]
+        blocks.append(assembler.finish_block())
+        expected = lines_of(sent)
+
+    assert [(line.number, line.timestamp, line.text) for line in expected] == [
+        (block.first + i, block.timestamps[i].decode(), text)
+        for block in blocks
+        for i, text in enumerate(block.text.split("\n")[:-1])
+    ]
+
+
+def test_lines_that_are_cut_are_counted() -> None:
+    """The ledger says how many."""
+    assembler = LineAssembler()
+    list(assembler.feed(frames(b"x" * (2 * MAX_LINE_BYTES + 1) + b"\n")[0]))
+
+    assert 2 == assembler.cut_lines
 
 
 @given(st.text())

@@ -1,0 +1,51 @@
+"""The log stream of a fake engine's container."""
+
+from collections.abc import Callable, Iterator, Sequence
+from threading import Condition
+
+from tuner.engine.frames import encoded
+from tuner.engine.protocol import FrameBlock, LogFrame
+
+
+class FakeLogStream:
+    """A `LogStream` over a list of frames that may grow until `has_ended`; `changed` wakes it.
+
+    It gives at most `limit`. `is_dropped` is asked even before frames that are there are given.
+    """
+
+    def __init__(
+        self,
+        frames: Sequence[LogFrame],
+        changed: Condition,
+        *,
+        has_ended: Callable[[], bool],
+        is_dropped: Callable[[], bool],
+        limit: int | None = None,
+    ) -> None:
+        self._frames = frames
+        self._changed = changed
+        self._has_ended = has_ended
+        self._is_dropped = is_dropped
+        self._limit = limit
+        self._is_closed = False
+
+    def __iter__(self) -> Iterator[FrameBlock]:
+        position = 0
+        while self._limit is None or position < self._limit:
+            with self._changed:
+                while not self._has_news(position):
+                    self._changed.wait()
+                fresh = self._frames[position : self._limit]
+                if self._is_closed or self._is_dropped() or not fresh:
+                    return
+            yield encoded(fresh)
+            position += len(fresh)
+
+    def close(self) -> None:
+        """End the reading, also one that waits in another thread."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
+    def _has_news(self, position: int) -> bool:
+        return len(self._frames) > position or self._is_closed or self._is_dropped() or self._has_ended()
