@@ -156,8 +156,9 @@ def test_a_lost_connection_is_taken_up_where_it_was(log: StagedLog) -> None:
     follower = follow(log)
     taken: list[LogFrame] = []
     while len(taken) < len(FRAMES):
+        has_ended = follower.has_ended  # first: what it gave before stands in the queue then
         taken += frames_in(follower.take())
-        if follower.has_ended and len(taken) < len(FRAMES):
+        if has_ended and len(taken) < len(FRAMES):
             follower.follow()
 
     assert FRAMES == taken
