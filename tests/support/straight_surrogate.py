@@ -42,6 +42,10 @@ class StraightSurrogate:
         sign = 1.0 if self._small_is_good else -1.0
         return np.array([normal.cdf(sign * (value - mean)) for mean in self.predict(configurations).mean])
 
+    def chance_of_keeping(self, configurations: Sequence[Mapping[str, str]]) -> NDArray[np.float64]:
+        """It knows of no bounds."""
+        return np.ones(len(configurations))
+
     def log_expected_improvement(self, configurations: Sequence[Mapping[str, str]]) -> NDArray[np.float64]:
         """An improvement of a quarter everywhere."""
         return np.full(len(configurations), log(0.25))

@@ -96,12 +96,13 @@ def _print_tuning_job(console: Console, hindsight: Hindsight, trials: Sequence[T
     explanations = _explained(hindsight, trials)
     if job.spec.strategy not in _STRATEGIES:
         several = len(job.spec.definitions) > 1
-        headings = ["expected", f"{_PERCENT} between", "gain", "leaned on"]
+        is_bounded = bool(job.search.metric_constraints)
+        headings = ["expected", f"{_PERCENT} between", *["keeps"] * is_bounded, "gain", "leaned on"]
         table = plain_table(
             "trial", *["definition"] * several, "chosen by", "ended", "pending", "best", *headings, "value"
         )
         for trial, one in zip(trials, explanations, strict=True):
-            table.add_row(str(one.trial), *[trial.definition_name] * several, *_cells(one))
+            table.add_row(str(one.trial), *[trial.definition_name] * several, *_cells(one, is_bounded=is_bounded))
         console.print(table)
         click.echo("`ended`, `pending` and `best` are what was known when the trial was suggested.")
     for origin in (Origin.GIVEN, Origin.UNKNOWN):
@@ -113,18 +114,22 @@ def _print_tuning_job(console: Console, hindsight: Hindsight, trials: Sequence[T
     _print_foresight(foresight(explanations))
 
 
-def _cells(one: Explanation) -> list[str]:
+def _cells(one: Explanation, *, is_bounded: bool) -> list[str]:
     expected = one.expectation
-    numbers = ["", "", ""]
+    mean = between = gain = ""
     if expected is not None:
         between = f"{words.number(expected.low)} and {words.number(expected.high)}"
-        numbers = [words.number(expected.mean), between, words.number(expected.improvement)]
+        mean, gain = words.number(expected.mean), words.number(expected.improvement)
+    keeps = "" if one.chance_of_keeping is None else words.percent(one.chance_of_keeping)
     return [
         str(one.origin),
         str(one.ended),
         ", ".join(map(str, one.pending)),
         words.number(one.best),
-        *numbers,
+        mean,
+        between,
+        *[keeps] * is_bounded,
+        gain,
         ", ".join(f"{influence.trial} ({words.percent(influence.share)})" for influence in one.influences),
         words.number(one.value),
     ]
@@ -174,7 +179,12 @@ def _print_trial(console: Console, hindsight: Hindsight, trial: TrainingJobRecor
             f"{metric} {words.number(expected.mean)}; with a chance of {_PERCENT} between"
             f" {words.number(expected.low)} and {words.number(expected.high)}"
         )
-        lines["gain"] = f"{words.number(expected.improvement)} over the best, on average (where it is worse, 0)"
+        if expected.improvement is None:
+            lines["gain"] = "no trial had kept all bounds: one was looked for that does"
+        else:
+            lines["gain"] = f"{words.number(expected.improvement)} over the best, on average (where it is worse, 0)"
+    if one.chance_of_keeping is not None:
+        lines["keeps"] = f"all bounds of other metrics with a chance of {words.percent(one.chance_of_keeping)}"
     if one.value is not None:
         lines["value"] = words.number(one.value) + (", but it breaks a bound" if one.breaks_bounds else "")
     for label, text in lines.items():

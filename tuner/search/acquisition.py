@@ -64,14 +64,23 @@ class ExpectedImprovement:
 
     def __call__(self, x: FloatArray) -> FloatArray:
         """The logarithm at `x`: (m, d) -> (m,)."""
-        mean, variance = self.processes.predict(x)
-        deviation = np.sqrt(variance)
-        logarithms = log_h((self.incumbents[:, None] - mean) / deviation) + np.log(deviation)
-        averaged: FloatArray = logsumexp(logarithms, axis=0) - math.log(len(logarithms))
-        return averaged
+        logarithms = self.by_process(x)
+        found: FloatArray = logsumexp(logarithms, axis=0) - math.log(len(logarithms))
+        return found
 
     def with_gradient(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """The logarithm at points, and its gradients: (m, d) -> (m,), (m, d)."""
+        return averaged(*self.by_process_with_gradient(x))
+
+    def by_process(self, x: FloatArray) -> FloatArray:
+        """The logarithm that each process expects: (m, d) -> (s, m)."""
+        mean, variance = self.processes.predict(x)
+        deviation = np.sqrt(variance)
+        logarithms: FloatArray = log_h((self.incumbents[:, None] - mean) / deviation) + np.log(deviation)
+        return logarithms
+
+    def by_process_with_gradient(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The same, and the gradients: (m, d) -> (s, m), (s, m, d)."""
         mean, variance, mean_slope, variance_slope = self.processes.predict_with_gradient(x)
         deviation = np.sqrt(variance)
         deviation_slope = variance_slope / (2 * deviation[..., None])
@@ -83,10 +92,14 @@ class ExpectedImprovement:
         steepness = np.where(far, -z, np.exp(np.where(far, 0.0, log_ndtr(z) - log_improvement)))
         z_slope = -(mean_slope + z[..., None] * deviation_slope) / deviation[..., None]
         logarithms = log_improvement + np.log(deviation)
-        gradients = steepness[..., None] * z_slope + deviation_slope / deviation[..., None]
-        total = logsumexp(logarithms, axis=0)
-        weights = np.exp(logarithms - total)
-        return total - math.log(len(logarithms)), np.einsum("sm,smd->md", weights, gradients)
+        return logarithms, steepness[..., None] * z_slope + deviation_slope / deviation[..., None]
+
+
+def averaged(logarithms: FloatArray, gradients: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The logarithm of the mean over processes, and its gradients: (s, m), (s, m, d) -> (m,), (m, d)."""
+    total = logsumexp(logarithms, axis=0)
+    weights = np.exp(logarithms - total)
+    return total - math.log(len(logarithms)), np.einsum("sm,smd->md", weights, gradients)
 
 
 class Acquisition(Protocol):

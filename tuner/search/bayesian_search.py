@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from contracts.jobs import ObjectiveStatus
@@ -24,6 +25,7 @@ from tuner.search.gaussian_process import Observations, Processes
 from tuner.search.gaussian_surrogate import GaussianSurrogate, Scale
 from tuner.search.goal import Goal
 from tuner.search.inference import most_probable, posterior_draws
+from tuner.search.keeping import ConstrainedImprovement, Keeping
 from tuner.search.random_search import RandomSearch
 from tuner.search.space import Configuration, SearchSpace
 from tuner.search.trials import Parent, Trial
@@ -46,7 +48,7 @@ _MOST_LEARNED_FROM = 150
 
 @dataclass(frozen=True, kw_only=True)
 class _Fit:
-    """`processes` know what has ended; `improvement` accounts for what is pending too.
+    """`processes` and `keeping` know what has ended; `improvement` accounts for what is pending too.
 
     Where there are two models, one that believes the parents and one that does not, `processes` are those of the model
     that explains what was seen better, and `improvement` is expected by both.
@@ -55,6 +57,7 @@ class _Fit:
     evidence: Evidence
     processes: Processes
     improvement: Acquisition
+    keeping: Sequence[Keeping]
 
 
 class BayesianSearch:
@@ -108,6 +111,7 @@ class BayesianSearch:
             scale=Scale.of(told[own], seen.y[own]),
             succeeded=np.isfinite(fit.evidence.values),
             sign=self._goal.sign,
+            keeping=fit.keeping,
         )
 
     def _fit(self, embedding: Embedding, trials: Sequence[Trial], generator: np.random.Generator) -> _Fit | None:
@@ -121,12 +125,15 @@ class BayesianSearch:
             [trial.configuration for trial in trials if trial.status is ObjectiveStatus.PENDING]
         )
         believing = _processes(seen, generator)
-        improvement = ExpectedImprovement.over_the_best(believing.with_fantasies(waiting, generator))
+        fantasies = believing.with_fantasies(waiting, generator)
+        known = [one.kept_by(_processes(one.observations, generator)) for one in evidence.bounded]
+        keeping = [one.with_fantasies(waiting, generator) for one in known]
+        improvement = _improvement(fantasies, keeping, evidence.kept)
         own = seen.alone()
         if not seen.model.parents or len(own.y) < _FEWEST_VALUES:
-            return _Fit(evidence=evidence, processes=believing, improvement=improvement)
+            return _Fit(evidence=evidence, processes=believing, improvement=improvement, keeping=known)
         doubting = _processes(own, generator)
-        alone = ExpectedImprovement.over_the_best(doubting.with_fantasies(waiting, generator))
+        alone = _improvement(doubting.with_fantasies(waiting, generator), keeping, evidence.kept[seen.tasks == 0])
         parents = seen.some(np.flatnonzero(seen.tasks))
         explained = seen.log_likelihoods(believing.thetas) - parents.log_likelihoods(believing.thetas)
         odds = _TRUST + _mean(explained) - _mean(own.log_likelihoods(doubting.thetas))
@@ -136,6 +143,7 @@ class BayesianSearch:
             improvement=Mixed(
                 acquisitions=[improvement, alone], log_shares=[-np.logaddexp(0.0, -odds), -np.logaddexp(0.0, odds)]
             ),
+            keeping=known,
         )
 
     def _acquisition(self, embedding: Embedding, fit: _Fit) -> Acquisition:
@@ -153,6 +161,12 @@ class BayesianSearch:
         """What would be the same trial again."""
         identical = [parent for parent in self._parents if parent.is_identical]
         return {space.key(trial.configuration) for parent in identical for trial in parent.trials}
+
+
+def _improvement(processes: Processes, keeping: Sequence[Keeping], kept: NDArray[np.bool_]) -> Acquisition:
+    if not keeping:
+        return ExpectedImprovement.over_the_best(processes)
+    return ConstrainedImprovement.over_the_best(processes, keeping, kept)
 
 
 def _processes(observations: Observations, generator: np.random.Generator) -> Processes:

@@ -15,6 +15,7 @@ from contracts.jobs import ObjectiveStatus
 from tuner.search.embedding import Embedding
 from tuner.search.gaussian_process import Model, Observations
 from tuner.search.goal import Goal
+from tuner.search.keeping import BoundedMetric
 from tuner.search.trials import Parent, Trial
 from tuner.search.warping import FloatArray
 
@@ -34,6 +35,9 @@ class Evidence:
     failure. `observations` has the warped values of those that did not fail, this job's first, and `told` (m,) the same
     not warped; None where there are fewer than a model needs to say more than the distances between points do.
     `outcomes` has 1 for every failure and -1 for every other trial; None where none has failed.
+
+    `violations` (n,) are by how much the ended trials break the bounds of metrics; 0 where there are none. `bounded`
+    are the metrics that have them, observed where the values are, and `kept` (m,) is which of these trials keep all.
     """
 
     ended: Sequence[Trial]
@@ -41,11 +45,15 @@ class Evidence:
     observations: Observations | None
     told: FloatArray
     outcomes: Observations | None
+    violations: FloatArray
+    kept: NDArray[np.bool_]
+    bounded: Sequence[BoundedMetric] = ()
 
     @property
     def best_first(self) -> list[Trial]:
-        """The ended trials from the best to the worst."""
-        return [self.ended[place] for place in np.argsort(self.values, kind="stable")]
+        """The ended trials from the best to the worst: those that keep all bounds, then by how much they break them."""
+        failed = np.isinf(self.values)
+        return [self.ended[place] for place in np.lexsort((self.values, self.violations, failed))]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,17 +94,29 @@ def gathered(
             related.append(theirs)
     sources = [own.known, *(source.known for source in related)]
     told = np.concatenate([source.values for source in sources])
+    violations = goal.violations(ended)
+    known = [trial for source in sources for trial in source.trials]
+    kept = goal.violations(known) == 0
     if len(told) < fewest:
-        return Evidence(ended=ended, values=values, observations=None, told=told, outcomes=None)
+        return Evidence(
+            ended=ended, values=values, observations=None, told=told, outcomes=None, violations=violations, kept=kept
+        )
     spreads = [spread for source in sources[1:] if math.isfinite(spread := _log_spread(source.values))]
     ys = [warped(sources[0].values, spreads), *(warped(source.values) for source in sources[1:])]
     failed = np.isinf(own.values)
+    observations = _observations(embedding, sources, np.concatenate(ys))
     return Evidence(
         ended=ended,
         values=values,
-        observations=_observations(embedding, sources, np.concatenate(ys)),
+        observations=observations,
         told=told,
         outcomes=_observations(embedding, [own], np.where(failed, 1.0, -1.0)) if failed.any() else None,
+        violations=violations,
+        kept=kept,
+        bounded=[
+            BoundedMetric.of(observations, np.array([trial.metrics[one.metric_name] for trial in known]), one)
+            for one in goal.metric_constraints
+        ],
     )
 
 

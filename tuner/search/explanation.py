@@ -45,12 +45,16 @@ class Influence:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Expectation:
-    """What the surrogate expected of a configuration, in the objective's units; see `Prediction` for the interval."""
+    """What the surrogate expected of a configuration, in the objective's units; see `Prediction` for the interval.
+
+    `improvement` counts only as often as it was expected to keep the bounds of other metrics. It is None while no trial
+    had kept them: what was looked for was one that does.
+    """
 
     mean: float
     low: float
     high: float
-    improvement: float
+    improvement: float | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,8 +90,8 @@ class Explanation:
     `ended` is how many trials had ended, `pending` are the indices of those that had not. `best` is the best value
     that was known (of trials that keep the bounds of other metrics) and `typical` the median of all; None where there
     was none. Where a surrogate chose, there are `influences`, the greatest first, and an `expectation`, unless two
-    objectives were joined into one. `value` is what the trial ended with since; None where it did not, or not yet;
-    `breaks_bounds` says whether it ended as worse than all that keep the bounds.
+    objectives were joined into one; and where metrics have bounds, `chance_of_keeping` them all. `value` is what the
+    trial ended with since; None where it did not, or not yet; `breaks_bounds` says whether it broke one of the bounds.
     """
 
     trial: int
@@ -99,6 +103,7 @@ class Explanation:
     expectation: Expectation | None
     influences: tuple[Influence, ...]
     value: float | None
+    chance_of_keeping: float | None = None
     breaks_bounds: bool = False
 
 
@@ -126,16 +131,23 @@ def explain(
     """Why `trial` was suggested when `knowledge` was all there was, by `surrogate` if one chose it."""
     known, feasible = knowledge.values(), knowledge.values(goal.metric_constraints)
     has_value = trial.status is ObjectiveStatus.SUCCEEDED
+    best = min(feasible, key=lambda value: goal.sign * value) if feasible else None
+    is_bounded = len(goal.metric_constraints) > 0
     return Explanation(
         trial=trial.index,
         origin=origin,
         ended=len(knowledge.ended),
         pending=tuple(other.index for other in knowledge.pending),
-        best=min(feasible, key=lambda value: goal.sign * value) if feasible else None,
+        best=best,
         typical=median(known) if known else None,
-        expectation=None if surrogate is None or goal.second is not None else _expectation(trial, surrogate),
+        expectation=None
+        if surrogate is None or goal.second is not None
+        else _expectation(trial, surrogate, has_best=best is not None or not is_bounded),
         influences=() if surrogate is None else _influences(trial, knowledge, surrogate),
         value=trial.objective if has_value else None,
+        chance_of_keeping=float(surrogate.chance_of_keeping([trial.configuration])[0])
+        if surrogate is not None and is_bounded
+        else None,
         breaks_bounds=has_value and total_violation(goal.metric_constraints, trial.metrics) > 0,
     )
 
@@ -145,7 +157,7 @@ def foresight(explanations: Sequence[Explanation]) -> Foresight | None:
     predicted = [
         (one.expectation, one.typical, one.value)
         for one in explanations
-        if one.expectation is not None and one.typical is not None and one.value is not None and not one.breaks_bounds
+        if one.expectation is not None and one.typical is not None and one.value is not None
     ]
     if not predicted:
         return None
@@ -177,13 +189,13 @@ def _ranks(values: Sequence[float]) -> np.ndarray[tuple[int], np.dtype[np.float6
     return ranks
 
 
-def _expectation(trial: Trial, surrogate: Surrogate) -> Expectation:
+def _expectation(trial: Trial, surrogate: Surrogate, *, has_best: bool) -> Expectation:
     predicted = surrogate.predict([trial.configuration])
     return Expectation(
         mean=float(predicted.mean[0]),
         low=float(predicted.low[0]),
         high=float(predicted.high[0]),
-        improvement=exp(float(surrogate.log_expected_improvement([trial.configuration])[0])),
+        improvement=exp(float(surrogate.log_expected_improvement([trial.configuration])[0])) if has_best else None,
     )
 
 

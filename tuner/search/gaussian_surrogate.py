@@ -17,6 +17,7 @@ from tuner.search.acquisition import Acquisition
 from tuner.search.blas import one_thread
 from tuner.search.embedding import Embedding
 from tuner.search.gaussian_process import Processes
+from tuner.search.keeping import Keeping
 from tuner.search.surrogate import INTERVAL, Prediction
 from tuner.search.warping import FloatArray
 
@@ -74,8 +75,9 @@ class GaussianSurrogate:
 
     `improvement` is what chose the next trial: pending ones are accounted for in it. The `processes` of the predictions
     know only of what had ended: first of this job's trials, those that `succeeded` (n,) of all that had ended, then of
-    those of parents. `sign` is what an objective is multiplied by to be made small. Whether a trial fails is not its
-    business: what is expected is expected of one that does not.
+    those of parents. `sign` is what an objective is multiplied by to be made small. `keeping` are the metrics that have
+    bounds, of which each is believed to be kept whatever the objective is. Whether a trial fails is not its business:
+    what is expected is expected of one that does not.
     """
 
     embedding: Embedding
@@ -84,6 +86,7 @@ class GaussianSurrogate:
     scale: Scale
     succeeded: NDArray[np.bool_]
     sign: float
+    keeping: Sequence[Keeping] = ()
 
     def predict(self, configurations: Sequence[Mapping[str, str]]) -> Prediction:
         """What is expected of trials with `configurations`: mean and interval of the warped value, brought back."""
@@ -100,9 +103,18 @@ class GaussianSurrogate:
         return Prediction(mean=middle, low=np.minimum(low, high), high=np.maximum(low, high))
 
     def chance_beyond(self, configurations: Sequence[Mapping[str, str]], value: float) -> NDArray[np.float64]:
-        """The chances that trials with `configurations` report something better than `value` of the objective: (m,)."""
+        """The chances that trials with `configurations` are better than `value`, and keep all bounds: (m,)."""
         means, deviations = self._reported(configurations)
         chances: FloatArray = ndtr((self.scale.there(self.sign * value) - means) / deviations).mean(0)
+        return chances * self.chance_of_keeping(configurations)
+
+    def chance_of_keeping(self, configurations: Sequence[Mapping[str, str]]) -> NDArray[np.float64]:
+        """The chances that trials with `configurations` keep all bounds of other metrics: (m,)."""
+        chances = np.ones(len(configurations))
+        x = self.embedding.embed_configurations(configurations)
+        with one_thread():
+            for one in self.keeping:
+                chances *= np.exp(one.logarithm(x)).mean(0)
         return chances
 
     def log_expected_improvement(self, configurations: Sequence[Mapping[str, str]]) -> NDArray[np.float64]:

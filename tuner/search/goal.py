@@ -33,17 +33,19 @@ class Goal:
     def values(self, ended: Sequence[Trial], generator: np.random.Generator) -> FloatArray:
         """What is to be made small, by trial that has ended: (n,); infinite for one that failed.
 
-        A trial that breaks a metric's bounds is worse than all that keep them, the more the more it breaks them; one
-        that never printed such a metric, or the second objective, counts as failed. Of two objectives, each call draws
+        So is one that never printed a metric with bounds, or the second objective. Of two objectives, each call draws
         the weights with which they are joined from `generator`; for one, nothing is drawn.
         """
         values = self._objective(ended)
         if self.second is not None:
             values = scalarised(values, self._second(ended), float(generator.random()))
         if self.metric_constraints:
-            violations = np.array([total_violation(self.metric_constraints, trial.metrics) for trial in ended])
-            values = _above_all_that_keep(values, violations)
+            values = np.where(np.isfinite(self.violations(ended)), values, np.inf)
         return values
+
+    def violations(self, ended: Sequence[Trial]) -> FloatArray:
+        """By how much each trial breaks the bounds, all together: (n,); 0 where it keeps them."""
+        return np.array([total_violation(self.metric_constraints, trial.metrics) for trial in ended], dtype=float)
 
     def _objective(self, ended: Sequence[Trial]) -> FloatArray:
         return np.array(
@@ -88,19 +90,3 @@ def _to_scale(values: FloatArray) -> FloatArray:
     with np.errstate(over="ignore"):
         scaled: FloatArray = np.minimum((shares - low) / width, np.finfo(float).max / 4)
     return scaled
-
-
-def _above_all_that_keep(values: FloatArray, violations: FloatArray) -> FloatArray:
-    """The values with those of trials that break bounds above all others, in the order of their violations."""
-    keeps = violations == 0
-    known = np.isfinite(values) & np.isfinite(violations)
-    placed = np.where(known, values, np.inf)
-    kept, broken = known & keeps, known & ~keeps
-    if not kept.any():
-        placed[broken] = violations[broken]
-        return placed
-    worst, best = float(values[kept].max()), float(values[kept].min())
-    span = (worst - best) or abs(worst) or 1.0
-    violation = violations[broken]
-    placed[broken] = worst + span * (0.1 + violation / (1 + violation))
-    return placed

@@ -32,7 +32,14 @@ class Surrogate(Protocol):
         ...
 
     def chance_beyond(self, configurations: Sequence[Mapping[str, str]], value: float) -> NDArray[np.float64]:
-        """The chances that trials with `configurations` report something better than `value` of the objective: (m,)."""
+        """The chances that trials with `configurations` report something better than `value` of the objective: (m,).
+
+        One that breaks a bound of another metric is not better.
+        """
+        ...
+
+    def chance_of_keeping(self, configurations: Sequence[Mapping[str, str]]) -> NDArray[np.float64]:
+        """The chances that trials with `configurations` keep all bounds of other metrics: (m,); 1 without any."""
         ...
 
     def log_expected_improvement(self, configurations: Sequence[Mapping[str, str]]) -> NDArray[np.float64]:

@@ -17,7 +17,7 @@ class OptunaStudy:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._study = optuna.create_study(sampler=sampler)
         self._axes = {axis.name: axis for axis in axes(study)}
-        self._distributions = {name: _distribution(axis) for name, axis in self._axes.items()}
+        self._distributions = {name: distribution(axis) for name, axis in self._axes.items()}
         self._trials: dict[int, Trial] = {}
 
     def ask(self, trial: int) -> Mapping[str, str]:
@@ -38,7 +38,8 @@ class OptunaStudy:
         self._study.add_trial(create_trial(params=params, distributions=self._distributions, value=value))
 
 
-def _distribution(axis: Axis) -> BaseDistribution:
+def distribution(axis: Axis) -> BaseDistribution:
+    """The range in the words of Optuna."""
     if axis.texts:
         return CategoricalDistribution(axis.texts)
     if axis.is_integer:

@@ -23,6 +23,7 @@ from tuner.search.trials import Trial
 
 UP = Goal(objective_type=ObjectiveType.MAXIMIZE)
 DOWN = Goal(objective_type=ObjectiveType.MINIMIZE)
+BOUNDED = replace(UP, metric_constraints=(MetricConstraint(metric_name="latency", maximum=20.0),))
 
 
 def trial(index: int, x: float = 0.0, value: float | None = None, *, failed: bool = False) -> Trial:
@@ -124,16 +125,23 @@ def test_foresight_counts_only_what_was_predicted_and_has_come() -> None:
     assert 1 == getattr(foresight([spread, predicted(5, 1.0, None), predicted(6, 1.0, 1.0)]), "trials", 0)
 
 
-def test_a_trial_that_breaks_a_bound_is_neither_the_best_nor_counted() -> None:
-    """It was searched for as worse than all that keep the bound, so its value is not what was predicted."""
-    bound = MetricConstraint(metric_name="latency", maximum=20.0)
-    goal = Goal(objective_type=ObjectiveType.MAXIMIZE, metric_constraints=(bound,))
+def test_a_trial_that_breaks_a_bound_is_not_the_best_but_was_predicted() -> None:
+    """Its value was predicted like any other, and whether it would keep the bound besides."""
     slow = replace(trial(1, value=0.9), metrics={"latency": 30.0})
     fast = replace(trial(2, value=0.5), metrics={"latency": 10.0})
-    told = explain(slow, Knowledge.of([slow, fast]), goal, StraightSurrogate(shares=[1, 0]), origin=Origin.MODEL)
+    told = explain(slow, Knowledge.of([slow, fast]), BOUNDED, StraightSurrogate(shares=[1, 0]), origin=Origin.MODEL)
 
-    assert (0.5, True) == (told.best, told.breaks_bounds)
-    assert foresight([told]) is None
+    assert (0.5, True, 1.0) == (told.best, told.breaks_bounds, told.chance_of_keeping)
+    assert 1 == getattr(foresight([told]), "trials", 0)
+
+
+def test_nothing_is_gained_over_the_best_while_no_trial_keeps_the_bounds() -> None:
+    """There is none; what is looked for is a trial that does."""
+    slow = replace(trial(1, value=0.9), metrics={"latency": 30.0})
+    told = explain(slow, Knowledge.of([slow]), BOUNDED, StraightSurrogate(shares=[1]), origin=Origin.MODEL)
+
+    assert told.expectation is not None
+    assert told.expectation.improvement is None
 
 
 def test_of_two_objectives_no_value_is_predicted() -> None:
