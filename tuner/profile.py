@@ -9,6 +9,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,15 @@ class ProfileError(TunerError):
     """The host profile says something that cannot be."""
 
 
+class IsolationItem(StrEnum):
+    """What keeps a container from what is not its own and can be switched off: see docs/isolation.md."""
+
+    CAPABILITIES = "capabilities"
+    NETWORK = "network"
+    METADATA = "metadata"
+    MEMORY = "memory"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HostProfile:
     """What differs per machine.
@@ -32,7 +42,8 @@ class HostProfile:
     `gpus_per_training_job` None takes the number that the job's instance type has. `jobs_per_gpu` jobs may share a GPU,
     and one starts on it when the part `free_gpu_memory` of its share of the GPU's memory is free. The limits hold for
     each container: `cpus` None shares the host's evenly among the trials that a tuning job runs side by side, and
-    leaves a single training job unlimited; the others' None is the engine's own.
+    leaves a single training job unlimited; the others' None is the engine's own. `isolation_off` are the items of the
+    isolation that images of this machine have to do without.
     """
 
     home: Path
@@ -44,6 +55,7 @@ class HostProfile:
     cpus: float | None = None
     memory_bytes: int | None = None
     shm_bytes: int | None = None
+    isolation_off: frozenset[IsolationItem] = frozenset()
 
     @property
     def has_local_engine(self) -> bool:
@@ -125,6 +137,13 @@ def _gpus(value: object) -> tuple[str, ...] | None:
     raise ValueError(f"{value!r} is neither a list of GPU ids nor 'all'")
 
 
+def _isolation_items(value: object) -> frozenset[IsolationItem]:
+    known = [item.value for item in IsolationItem]
+    if not isinstance(value, list) or not set(value) <= set(known):
+        raise ValueError(f"{value!r} is not a list of {', '.join(known)}")
+    return frozenset(IsolationItem(one) for one in value)
+
+
 def _positive(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
         raise ValueError(f"{value!r} is not a number above 0")
@@ -163,6 +182,7 @@ _SETTINGS: Mapping[str, Callable[[Any], Any]] = {
     "cpus": _positive,
     "memory": _size,
     "shm": _size,
+    "isolation_off": _isolation_items,
 }
 _FIELD_NAMES = {"memory": "memory_bytes", "shm": "shm_bytes"}
 

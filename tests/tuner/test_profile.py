@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tuner.profile import HostProfile, ProfileError, load_profile, parse_bytes
+from tuner.profile import HostProfile, IsolationItem, ProfileError, load_profile, parse_bytes
 
 
 def test_without_anything_the_home_is_in_the_users_home(tmp_path: Path) -> None:
@@ -81,6 +81,7 @@ def test_the_example_of_the_page_is_read(tmp_path: Path) -> None:
     assert (
         HostProfile(
             home=tmp_path / "runs",
+            isolation_off=frozenset({IsolationItem.METADATA}),
             docker_host="unix:///var/run/docker.sock",
             gpus=("GPU-5a4f", "GPU-91c2"),
             gpus_per_training_job=1,

@@ -10,6 +10,7 @@ from tuner.cli.machine import Invocation, Machine
 from tuner.cli.other_jobs import unfinished_jobs
 from tuner.cli.waiting import follow_stop
 from tuner.controller import stop_job
+from tuner.engine.isolation import APART_LABEL
 from tuner.engine.protocol import HOME_LABEL, PROBE_LABEL, ContainerStatus, ContainerSummary
 from tuner.errors import StoreError
 from tuner.store.sqlite_store import Store
@@ -50,6 +51,9 @@ def down(invocation: Invocation, *, yes: bool, at_once: bool, with_cache: bool) 
         machine.engine.remove(container.container_id)
     for network in machine.engine.networks({HOME_LABEL: str(machine.profile.home)}):
         machine.engine.remove_network(network.network_id)
+    if not machine.engine.containers({HOME_LABEL: None}):  # the network that containers of all homes are in
+        for network in machine.engine.networks({APART_LABEL: "true"}):
+            machine.engine.remove_network(network.network_id)
     removed = f" {words.count(len(left_over), 'container')} that no job knew removed." if left_over else ""
     click.echo(f"Stopped {words.count(len(jobs), 'job')}.{removed} Nothing of this home is left on the engine.")
     if with_cache:

@@ -22,7 +22,7 @@ from tuner.store.sqlite_store import Store
 def _open_docker(profile: HostProfile) -> Engine:
     from tuner.engine.docker_engine import DockerEngine  # noqa: PLC0415 - the SDK takes a third of a second to import
 
-    return DockerEngine(profile.docker_host)
+    return DockerEngine(profile.docker_host, isolation_off=profile.isolation_off)
 
 
 def _find_gpus() -> Sequence[Gpu]:

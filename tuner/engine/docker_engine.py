@@ -1,23 +1,31 @@
-"""The Docker engine, through its SDK: the only import of that SDK in the project.
+"""The Docker engine, through its SDK, which is imported here and in `docker_errors` alone.
 
-Everything of the SDK and of the libraries below it ends here: `_TRANSLATION` turns their errors into ours.
+Everything of the SDK and of the libraries below it ends here; `engine_errors` turns their errors into ours.
 """
 
-import errno
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from threading import Lock
 from typing import Self
 from uuid import uuid4
 
 import docker
 import requests
-import urllib3
 
 from tuner.engine import wire
+from tuner.engine.docker_errors import ANSWER_SECONDS, engine_errors, nothing_listens, own_words
 from tuner.engine.frames import frames_of
+from tuner.engine.isolation import (
+    APART_LABEL,
+    APART_NETWORK,
+    APART_OPTIONS,
+    Isolation,
+    isolation,
+    resolvers_in,
+)
 from tuner.engine.log_stream import HttpLogStream
 from tuner.engine.memory import memory_peak
 from tuner.engine.protocol import (
@@ -35,18 +43,12 @@ from tuner.engine.protocol import (
 )
 from tuner.engine.refusals import no_image, pull_refusal, start_refusal
 from tuner.errors import (
-    ContainerNotFound,
-    EngineError,
-    EngineFailed,
     EngineRejected,
-    EngineUnreachable,
     GpuUnavailable,
     ImageNotFound,
 )
+from tuner.profile import IsolationItem
 
-#: How long the engine may take to answer anything but a followed log or a pull, in seconds. Removing a container with
-#: a large file system on a slow disk is the longest.
-ANSWER_SECONDS = 120
 #: How long a registry may take to answer the engine, in seconds; behind a firewall it never does.
 _REGISTRY_SECONDS = 15
 #: Connections kept open; a follower of a log holds one. More than that many work too, but are made anew each time.
@@ -55,97 +57,8 @@ _CONNECTIONS = 128
 _INTERFACE_PREFIX = "com.docker.network.container_iface_prefix"
 #: How long after a container has ended the engine notes the signal that has ended it, in seconds; measured: 2 ms.
 _NOTED_SECONDS = 0.02
-_NOTHING_LISTENS = {errno.ENOENT, errno.ECONNREFUSED}
 #: A program that no image has; see `DockerEngine.check_gpus`.
 _PROBE_PROGRAM = "/algodock-gpu-probe"
-
-#: Foreign errors and ours, specific first.
-_TRANSLATION: tuple[tuple[type[Exception], type[EngineError]], ...] = (
-    (docker.errors.ImageNotFound, ImageNotFound),
-    (docker.errors.NotFound, ContainerNotFound),
-    (docker.errors.APIError, EngineRejected),
-    (docker.errors.ContainerError, EngineRejected),
-    (docker.errors.BuildError, EngineRejected),
-    (docker.errors.ImageLoadError, EngineRejected),
-    (docker.errors.InvalidArgument, EngineRejected),
-    (docker.errors.InvalidRepository, EngineRejected),
-    (docker.errors.NullResource, EngineRejected),
-    (docker.errors.DeprecatedMethod, EngineRejected),
-    (docker.errors.StreamParseError, EngineRejected),
-    # The rest of the SDK's own is about how to get to the engine: TLS files, contexts, API versions.
-    (docker.errors.DockerException, EngineUnreachable),
-    (requests.exceptions.RequestException, EngineUnreachable),
-    (urllib3.exceptions.HTTPError, EngineUnreachable),
-    (urllib3.exceptions.ProxySchemeUnsupported, EngineUnreachable),
-    (OSError, EngineUnreachable),
-)
-
-
-def translation(raised: type[Exception]) -> type[EngineError] | None:
-    """Which of our errors stands for a foreign one; None for what is not the engine's, but a defect of ours."""
-    return next((ours for foreign, ours in _TRANSLATION if issubclass(raised, foreign)), None)
-
-
-def _text(exc: Exception) -> str:
-    explanation = getattr(exc, "explanation", None)  # the engine's own words, without the URL around them
-    return str(explanation) if explanation else str(exc)
-
-
-@contextmanager
-def _engine_errors(action: str, host: str) -> Iterator[None]:
-    try:
-        yield
-    except EngineError:
-        raise
-    except Exception as exc:
-        ours = translation(type(exc))
-        if ours is None:
-            raise
-        if ours is EngineUnreachable:
-            raise _unreachable(exc, host) from exc
-        if ours is EngineRejected and isinstance(exc, docker.errors.APIError) and exc.is_server_error():
-            ours = EngineFailed
-        raise ours(f"{action}: {_text(exc)}") from exc
-
-
-def _unreachable(exc: Exception, host: str) -> EngineUnreachable:
-    """What is wrong on the way to the engine, and what to do about it."""
-    causes = set(_error_numbers(exc))
-    if causes & {errno.EACCES, errno.EPERM}:
-        return EngineUnreachable(
-            f"You may not use the container engine at {host} (permission denied). "
-            "Add yourself to its group (`sudo usermod -aG docker $USER`, then log in again), or run as root."
-        )
-    if isinstance(exc, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError):
-        return EngineUnreachable(
-            f"The container engine at {host} did not answer within {ANSWER_SECONDS} s. "
-            "If the machine is not merely overloaded, restart the engine (`sudo systemctl restart docker`)."
-        )
-    if isinstance(exc, requests.exceptions.ChunkedEncodingError | urllib3.exceptions.ProtocolError):
-        return EngineUnreachable(
-            f"The connection to the container engine at {host} broke: {_text(exc)}. Is it restarting?"
-        )
-    reason = "nothing listens there" if causes & _NOTHING_LISTENS else _text(exc)
-    return EngineUnreachable(
-        f"No container engine answers at {host}: {reason}. "
-        "Start it (`sudo systemctl start docker`, or `make setup` in a checkout), or set DOCKER_HOST."
-    )
-
-
-def _error_numbers(exc: BaseException | None) -> Iterator[int]:
-    """The numbers of the system errors that `exc` wraps; the SDK and its libraries keep them as causes or arguments."""
-    pending: list[object] = [exc]
-    seen: set[int] = set()
-    while pending:
-        one = pending.pop()
-        if isinstance(one, tuple):
-            pending.extend(one)
-        if not isinstance(one, BaseException) or id(one) in seen:
-            continue
-        seen.add(id(one))
-        if isinstance(one, OSError) and isinstance(one.errno, int):
-            yield one.errno
-        pending += [one.__cause__, one.__context__, one.args, getattr(one, "reason", None)]
 
 
 class DockerEngine:
@@ -153,12 +66,15 @@ class DockerEngine:
 
     Without `host` it is the one of the environment (DOCKER_HOST, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH), as for the
     `docker` command. Nothing is contacted before the first question; an engine that comes up later is found then.
+    Containers are isolated (`tuner.engine.isolation`) but for the items in `isolation_off`.
     """
 
-    def __init__(self, host: str | None = None) -> None:
+    def __init__(self, host: str | None = None, *, isolation_off: Collection[IsolationItem] = ()) -> None:
         self._settings = {"base_url": host} if host else docker.utils.kwargs_from_env()
         self._connection: docker.APIClient | None = None
         self._connecting = Lock()
+        self._isolation_off = isolation_off
+        self._isolation: Isolation | None = None
 
     def __enter__(self) -> Self:
         """Use the engine in a ``with`` block."""
@@ -183,7 +99,7 @@ class DockerEngine:
     @contextmanager
     def _api(self, action: str) -> Iterator[docker.APIClient]:
         """The SDK's client, for `action`, with its errors translated."""
-        with _engine_errors(action, self.host):
+        with engine_errors(action, self.host):
             with self._connecting:
                 if self._connection is None:
                     self._connection = self._connect()
@@ -192,7 +108,7 @@ class DockerEngine:
                 yield connection
             except requests.exceptions.ConnectionError as exc:
                 # Nothing listens any more: look for it anew next time, it may come back with another version.
-                if set(_error_numbers(exc)) & _NOTHING_LISTENS:
+                if nothing_listens(exc):
                     self.close()
                 raise
 
@@ -207,7 +123,7 @@ class DockerEngine:
     def facts(self) -> EngineFacts:
         """What the engine says of itself."""
         with self._api("ask the engine about itself") as api:
-            return wire.engine_facts(api.info(), api.api_version)
+            return wire.engine_facts(api.info(), api.api_version, is_podman=wire.is_podman(api.version()))
 
     def image(self, reference: str) -> ImageFacts:
         """What is known of a local image; raises ImageNotFound."""
@@ -226,7 +142,7 @@ class DockerEngine:
                         raise pull_refusal(reference, str(event["error"]))
                     progress(wire.progress_line(event))
             except docker.errors.APIError as exc:
-                raise pull_refusal(reference, _text(exc)) from exc
+                raise pull_refusal(reference, own_words(exc)) from exc
         return self.image(reference)
 
     def find_in_registry(self, reference: str) -> str:
@@ -238,39 +154,78 @@ class DockerEngine:
                 )
                 _raise_for_status(response)
             except docker.errors.APIError as exc:
-                raise pull_refusal(reference, _text(exc)) from exc
+                raise pull_refusal(reference, own_words(exc)) from exc
             except requests.exceptions.ReadTimeout as exc:
                 raise ImageNotFound(f"no registry answered for {reference} within {_REGISTRY_SECONDS} s") from exc
             return str(response.json()["Descriptor"]["digest"])
 
     def create(self, spec: ContainerSpec) -> str:
         """Create a container, not started, and return its id; raises ImageNotFound, EngineRejected."""
+        apart = self._isolate()
         with self._api(f"create container {spec.name}") as api:
             try:
-                answer = api.create_container_from_config(wire.container_request(spec), name=spec.name)
+                answer = api.create_container_from_config(wire.container_request(spec, apart), name=spec.name)
             except docker.errors.ImageNotFound as exc:
                 raise no_image(spec.image) from exc
             except docker.errors.APIError as exc:
                 # A daemon whose defaults have a buffer size for json-file refuses our "blocking" beside it, and an
                 # option cannot be taken back. The other file driver does not get those defaults.
-                if "max-buffer-size" not in _text(exc):
+                if "max-buffer-size" not in own_words(exc):
                     raise
-                request = wire.container_request(spec, log_driver="local")
+                request = wire.container_request(spec, apart, log_driver="local")
                 answer = api.create_container_from_config(request, name=spec.name)
             return str(answer["Id"])
+
+    def _isolate(self) -> Isolation:
+        """How containers are isolated on this engine; the network for that is made where it is not there."""
+        if self._isolation is None:
+            found = isolation(self._isolation_off, self.facts(), _resolvers() if self._is_here else None)
+            if found.network is not None:
+                self._make_apart_network()
+            self._isolation = found
+        return self._isolation
+
+    @property
+    def _is_here(self) -> bool:
+        """Whether the engine runs on this machine."""
+        return self.host.startswith(("unix://", "http+docker://"))
+
+    def _make_apart_network(self) -> None:
+        """Make the network for containers that are to be alone, unless there is one.
+
+        Docker before 25 lets two processes make one each at the same moment, and from then on knows neither by its
+        name. So whoever made one looks again, and all of them leave the same one.
+        """
+        labels = {APART_LABEL: "true"}
+        if self.networks(labels):
+            return
+        with self._api(f"create network {APART_NETWORK}") as api:
+            try:
+                api.create_network(APART_NETWORK, "bridge", APART_OPTIONS, check_duplicate=True, labels=labels)
+            except docker.errors.APIError as exc:
+                if "already exists" not in own_words(exc):
+                    raise
+        for one in sorted(self.networks(labels), key=lambda network: network.network_id)[1:]:
+            self.remove_network(one.network_id)
 
     def start(self, container_id: str) -> None:
         """Start a created container; raises GpuUnavailable, EngineRejected, ContainerNotFound."""
         with self._api(f"start container {container_id}") as api:
             try:
-                api.start(container_id)
+                try:
+                    api.start(container_id)
+                except docker.errors.NotFound as exc:
+                    if f"network {APART_NETWORK} not found" not in own_words(exc):
+                        raise
+                    self._make_apart_network()  # somebody has removed it since the container was created
+                    api.start(container_id)
             except docker.errors.NotFound as exc:
                 # No such container; else what the container needs is not there: its network, or, for some engines,
                 # its entry point.
                 api.inspect_container(container_id)
-                raise start_refusal(_text(exc), is_failure=False) from exc
+                raise start_refusal(own_words(exc), is_failure=False) from exc
             except docker.errors.APIError as exc:
-                raise start_refusal(_text(exc), is_failure=exc.is_server_error()) from exc
+                raise start_refusal(own_words(exc), is_failure=exc.is_server_error()) from exc
 
     def state(self, container_id: str) -> ContainerState:
         """Where the container is in its life; raises ContainerNotFound."""
@@ -315,7 +270,7 @@ class DockerEngine:
                 timeout=(ANSWER_SECONDS, None if follow else ANSWER_SECONDS),
             )
             _raise_for_status(response)
-        return HttpLogStream(response, lambda: _engine_errors(action, self.host), follow=follow)
+        return HttpLogStream(response, lambda: engine_errors(action, self.host), follow=follow)
 
     def frames(self, container_id: str, *, follow: bool) -> Iterator[LogFrame]:
         """The frames of `log` one by one."""
@@ -358,7 +313,7 @@ class DockerEngine:
             try:
                 api.kill(container_id, signal=signal_name)
             except docker.errors.APIError as exc:
-                if "is not running" not in _text(exc):
+                if "is not running" not in own_words(exc):
                     raise
 
     def remove(self, container_id: str) -> None:
@@ -369,7 +324,7 @@ class DockerEngine:
             except docker.errors.NotFound:
                 return
             except docker.errors.APIError as exc:
-                if "is already in progress" not in _text(exc):
+                if "is already in progress" not in own_words(exc):
                     raise
 
     def create_network(
@@ -426,6 +381,12 @@ class DockerEngine:
                 raise
         finally:
             self.remove(container_id)
+
+
+def _resolvers() -> list[str]:
+    """The addresses of this machine's name servers, those behind systemd's own included."""
+    files = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
+    return [one for file in files if file.is_file() for one in resolvers_in(file.read_text(errors="replace"))]
 
 
 def _raise_for_status(response: requests.Response) -> None:

@@ -202,7 +202,10 @@ class ImageFacts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EngineFacts:
-    """What the engine says of itself. `root` is where it keeps its images and containers."""
+    """What the engine says of itself. `root` is where it keeps its images and containers.
+
+    `limits_memory` is whether it can hold a container to a limit of memory.
+    """
 
     name: str
     version: str
@@ -212,6 +215,8 @@ class EngineFacts:
     cpus: int
     memory_bytes: int
     system_time: float
+    limits_memory: bool = True
+    is_podman: bool = False
 
 
 #: Told of a pull's progress, in the engine's own words, for instance "Downloading 12.3 MB of 50.0 MB".

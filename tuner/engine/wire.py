@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from tuner.engine.isolation import ENGINES_OWN, METADATA_ADDRESS, Isolation
 from tuner.engine.protocol import (
     Address,
     ContainerSpec,
@@ -44,8 +45,10 @@ _STATUSES = {
 }
 
 
-def container_request(spec: ContainerSpec, *, log_driver: str = "json-file") -> dict[str, Any]:
-    """The body of a request that creates a container from `spec`.
+def container_request(
+    spec: ContainerSpec, isolation: Isolation = ENGINES_OWN, *, log_driver: str = "json-file"
+) -> dict[str, Any]:
+    """The body of a request that creates a container from `spec`, kept apart as `isolation` says.
 
     The container gets nothing beyond `spec`: no new privileges, no terminal (which would merge its two outputs), no
     init in front of it (the image's entry point is PID 1 and gets the signals itself, as the contract says).
@@ -56,7 +59,7 @@ def container_request(spec: ContainerSpec, *, log_driver: str = "json-file") -> 
         "Labels": spec.all_labels,
         "Tty": False,
         "OpenStdin": False,
-        "HostConfig": _host_config(spec, log_driver),
+        "HostConfig": _host_config(spec, isolation, log_driver),
     }
     if spec.entry_point is not None:
         body["Entrypoint"] = list(spec.entry_point)
@@ -64,11 +67,21 @@ def container_request(spec: ContainerSpec, *, log_driver: str = "json-file") -> 
         body["Cmd"] = list(spec.arguments)
     if spec.hostname is not None:
         body["Hostname"] = spec.hostname
-    if spec.private_network is not None:
-        body["NetworkingConfig"] = {"EndpointsConfig": {spec.private_network: {"Aliases": list(spec.aliases)}}}
+    if (network := _network(spec, isolation)) is not None:
+        endpoint: dict[str, Any] = {}
+        if spec.private_network is not None:
+            endpoint["Aliases"] = list(spec.aliases)
+        if isolation.hides_metadata:
+            endpoint["IPAMConfig"] = {"LinkLocalIPs": [METADATA_ADDRESS]}
+        body["NetworkingConfig"] = {"EndpointsConfig": {network: endpoint}}
     if spec.published_ports:
         body["ExposedPorts"] = {_tcp(port): {} for port in spec.published_ports}
     return body
+
+
+def _network(spec: ContainerSpec, isolation: Isolation) -> str | None:
+    """The network of ours that a container is in; None for the engine's own, or for none at all."""
+    return spec.private_network or (isolation.network if spec.network else None)
 
 
 def _environment(spec: ContainerSpec) -> dict[str, str]:
@@ -78,7 +91,7 @@ def _environment(spec: ContainerSpec) -> dict[str, str]:
     return {**spec.environment, VISIBLE_DEVICES: ",".join(spec.gpu_ids) or NO_DEVICES}
 
 
-def _host_config(spec: ContainerSpec, log_driver: str) -> dict[str, Any]:
+def _host_config(spec: ContainerSpec, isolation: Isolation, log_driver: str) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "Init": False,
         "LogConfig": {"Type": log_driver, "Config": dict(_LOG_OPTIONS)},
@@ -88,11 +101,14 @@ def _host_config(spec: ContainerSpec, log_driver: str) -> dict[str, Any]:
         ],
         "PidsLimit": spec.pids_limit,
         "SecurityOpt": ["no-new-privileges"],
+        **_resources(spec, isolation),
     }
     if spec.gpu_ids:
         settings["DeviceRequests"] = [{"DeviceIDs": list(spec.gpu_ids), "Capabilities": [["gpu"]]}]
-    if spec.private_network is not None:
-        settings["NetworkMode"] = spec.private_network
+    if isolation.capabilities is not None:
+        settings |= {"CapDrop": ["ALL"], "CapAdd": list(isolation.capabilities)}
+    if (network := _network(spec, isolation)) is not None:
+        settings["NetworkMode"] = network
     elif not spec.network:
         settings["NetworkMode"] = "none"
     if spec.private_network is None and spec.aliases:
@@ -102,8 +118,16 @@ def _host_config(spec: ContainerSpec, log_driver: str) -> dict[str, Any]:
             _tcp(port): [{"HostIp": LOOPBACK, "HostPort": str(host_port or "")}]
             for port, host_port in spec.published_ports.items()
         }
-    if spec.memory_bytes is not None:
-        settings["Memory"] = settings["MemorySwap"] = spec.memory_bytes  # equal: no swap on top
+    return settings
+
+
+def _resources(spec: ContainerSpec, isolation: Isolation) -> dict[str, Any]:
+    """The limits of a container."""
+    settings: dict[str, Any] = {}
+    if isolation.oom_score is not None:
+        settings["OomScoreAdj"] = isolation.oom_score
+    if (memory := spec.memory_bytes or isolation.memory_bytes) is not None:
+        settings["Memory"] = settings["MemorySwap"] = memory  # equal: no swap on top
     if spec.cpus is not None:
         settings["NanoCpus"] = round(spec.cpus * _NANOSECONDS)
     if spec.shm_bytes is not None:
@@ -190,7 +214,12 @@ def image_facts(inspected: Mapping[str, Any]) -> ImageFacts:
     )
 
 
-def engine_facts(answered: Mapping[str, Any], api_version: str) -> EngineFacts:
+def is_podman(version: Mapping[str, Any]) -> bool:
+    """Whether the engine with this answer about its version is Podman behind Docker's API."""
+    return any("Podman" in part.get("Name", "") for part in version.get("Components") or ())
+
+
+def engine_facts(answered: Mapping[str, Any], api_version: str, *, is_podman: bool = False) -> EngineFacts:
     """What the engine says of itself, talked to in `api_version`."""
     return EngineFacts(
         name=answered.get("Name", ""),
@@ -201,6 +230,8 @@ def engine_facts(answered: Mapping[str, Any], api_version: str) -> EngineFacts:
         cpus=int(answered.get("NCPU", 0)),
         memory_bytes=int(answered.get("MemTotal", 0)),
         system_time=seconds(answered.get("SystemTime", "")) or 0.0,
+        limits_memory=bool(answered.get("MemoryLimit", True)),
+        is_podman=is_podman,
     )
 
 

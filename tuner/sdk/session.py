@@ -87,7 +87,9 @@ class Session:
     @cached_property
     def engine(self) -> Engine:
         """The container engine; raises EngineUnreachable where it cannot be found."""
-        return DockerEngine(self.profile.docker_host) if self._engine is None else self._engine
+        if self._engine is not None:
+            return self._engine
+        return DockerEngine(self.profile.docker_host, isolation_off=self.profile.isolation_off)
 
     @cached_property
     def gpus(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuner.engine import wire
+from tuner.engine.isolation import Isolation
 from tuner.engine.protocol import Address, ContainerSpec, ContainerState, ContainerStatus, ContainerSummary, Mount
 
 
@@ -71,6 +72,40 @@ def test_what_is_not_asked_for_is_left_to_the_image_and_the_engine() -> None:
     assert {"Image", "Env", "Labels", "Tty", "OpenStdin", "HostConfig"} == set(request)
     assert ["NVIDIA_VISIBLE_DEVICES=void"] == request["Env"]
     assert {"Init", "LogConfig", "Mounts", "PidsLimit", "SecurityOpt"} == set(request["HostConfig"])
+
+
+def test_an_isolated_container_is_made_so() -> None:
+    """Golden: what `isolation` says of every container, where nothing is switched off."""
+    apart = Isolation(
+        capabilities=("CHOWN",), network="apart", hides_metadata=True, memory_bytes=9_000_000, oom_score=500
+    )
+    request = wire.container_request(ContainerSpec(name="job", image="img", environment={}, labels={}), apart)
+    added = {name: request["HostConfig"][name] for name in ("CapDrop", "CapAdd", "NetworkMode", "Memory", "MemorySwap")}
+
+    assert {
+        "CapDrop": ["ALL"],
+        "CapAdd": ["CHOWN"],
+        "NetworkMode": "apart",
+        "Memory": 9_000_000,
+        "MemorySwap": 9_000_000,
+    } == added
+    assert 500 == request["HostConfig"]["OomScoreAdj"]
+    assert {"apart": {"IPAMConfig": {"LinkLocalIPs": ["169.254.169.254"]}}} == request["NetworkingConfig"][
+        "EndpointsConfig"
+    ]
+
+
+def test_isolation_gives_way_to_what_a_spec_says() -> None:
+    """A limit of its own, a network of its own, or none."""
+    apart = Isolation(network="apart", memory_bytes=9_000_000)
+    plain = ContainerSpec(name="job", image="img", environment={}, labels={})
+    alone = wire.container_request(replace(plain, network=False, memory_bytes=1_000), apart)
+    together = wire.container_request(replace(plain, private_network="job", aliases=("algo-1",)), apart)
+
+    assert ("none", 1_000) == (alone["HostConfig"]["NetworkMode"], alone["HostConfig"]["Memory"])
+    assert "NetworkingConfig" not in alone
+    assert "job" == together["HostConfig"]["NetworkMode"]
+    assert {"job": {"Aliases": ["algo-1"]}} == together["NetworkingConfig"]["EndpointsConfig"]
 
 
 def test_a_job_cannot_name_its_gpus_itself() -> None:
