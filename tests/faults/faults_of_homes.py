@@ -37,7 +37,7 @@ def disk_full(stage: Stage, point: int) -> list[Loss]:
             scene.expect_exit(again, ExitCode.DONE, ExitCode.MACHINE)
             if again.exit_code == ExitCode.MACHINE:
                 scene.expect_words(again, "full", "No space")
-        looked_at(scene)
+        looked_at(scene, ExitCode.DONE, ExitCode.BAD_INPUT, ExitCode.MACHINE)
         disk.free()
         return scene.finish(may_be_cut=True, reasons=("space", "exit code: 1"))
 
@@ -62,7 +62,7 @@ def home_read_only(stage: Stage, point: int) -> list[Loss]:
         with scene.tune() as again:
             scene.expect_exit(again, ExitCode.MACHINE)
             scene.expect_words(again, "read-only", "readonly", "Read-only")
-        looked_at(scene)
+        looked_at(scene, ExitCode.DONE)
         disk.make_writable()
         return scene.finish(may_be_cut=True, reasons=("exit code: 1",))
 

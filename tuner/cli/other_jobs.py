@@ -1,6 +1,5 @@
 """What else goes on in a home, and whether anybody works it."""
 
-from tuner.errors import HomeInUse
 from tuner.profile import HostProfile
 from tuner.store.lock import ControllerLock
 from tuner.store.sqlite_store import Store
@@ -20,12 +19,4 @@ def others_in_progress(store: Store, name: str) -> list[str]:
 
 def is_worked(profile: HostProfile) -> bool:
     """Whether a process works the home now."""
-    if not profile.lock.exists():
-        return False
-    lock = ControllerLock(profile.lock)
-    try:
-        lock.acquire()
-    except HomeInUse:
-        return True
-    lock.release()
-    return False
+    return ControllerLock(profile.lock).is_held()

@@ -47,3 +47,15 @@ def test_it_can_be_taken_again_after_release(tmp_path: Path) -> None:
     with pytest.raises(HomeInUse):
         first.acquire()
     second.release()
+
+
+def test_one_can_ask_whether_it_is_held_and_leaves_no_trace(tmp_path: Path) -> None:
+    """Asking makes no file, and takes nothing from who holds it."""
+    lock = ControllerLock(tmp_path / "l")
+    nobody = ControllerLock(tmp_path / "l").is_held()
+    made = (tmp_path / "l").exists()
+    lock.acquire()
+    somebody = ControllerLock(tmp_path / "l").is_held()
+    lock.release()
+
+    assert (False, False, True, False) == (nobody, made, somebody, lock.is_held())
