@@ -29,6 +29,7 @@ from tuner.conformance.serving.case import ServingClaim
 from tuner.engine.protocol import ImageFacts
 from tuner.errors import ImageNotFound
 from tuner.requests.service_model import did_you_mean
+from tuner.store.lock import hold
 from tuner.work.interruptions import Interruptions
 
 _MOST_SIDE_BY_SIDE = 8
@@ -228,7 +229,8 @@ def _examine(
     folder.chmod(0o755)  # containers that do not run as root go through it
     cpus = engine.cpus / side_by_side if engine.cpus >= side_by_side else None
     bench = Bench(machine=machine, image=facts, folder=folder, patience=patience, cpus=cpus)
-    with Interruptions() as interruptions:  # a second signal must not disturb what removes the containers
+    # The lock tells `algodock gc` that somebody is still at work here.
+    with hold(folder), Interruptions() as interruptions:  # a second signal must not disturb what removes the containers
         try:
             with check_screen.progress() as told:
                 results = Examination(

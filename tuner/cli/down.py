@@ -6,6 +6,7 @@ from contracts.outcome import TRAINING_STOP_GRACE_SECONDS
 from tuner.channels.fetching import free
 from tuner.cli import words
 from tuner.cli.exit_codes import ExitCode
+from tuner.cli.gc import remove_all
 from tuner.cli.machine import Invocation, Machine
 from tuner.cli.other_jobs import unfinished_jobs
 from tuner.cli.waiting import follow_stop
@@ -13,6 +14,8 @@ from tuner.controller import stop_job
 from tuner.engine.isolation import APART_LABEL
 from tuner.engine.protocol import HOME_LABEL, PROBE_LABEL, ContainerStatus, ContainerSummary
 from tuner.errors import StoreError
+from tuner.jobs.gpu_leases import end_stale_leases
+from tuner.leftovers.in_home import left_in_home
 from tuner.store.sqlite_store import Store
 
 
@@ -25,7 +28,8 @@ def down(invocation: Invocation, *, yes: bool, at_once: bool, with_cache: bool) 
     """Stop all jobs of this home, then remove every container that carries its label.
 
     Jobs end as with `stop`: their containers get SIGTERM and up to 120 s, with --now SIGKILL. Files of the home stay,
-    but for the copies of data in S3 with --cache.
+    but for what killed processes have left of checks, endpoints and Pipe channels, and with --cache the copies of data
+    in S3. `algodock gc` finds more.
     Containers are removed also where the home's database is gone.
     """
     machine = invocation.machine()
@@ -34,6 +38,7 @@ def down(invocation: Invocation, *, yes: bool, at_once: bool, with_cache: bool) 
         jobs = unfinished_jobs(store)
         if not jobs and not containers:
             click.echo(f"Nothing of {machine.profile.home} is running.")
+            remove_all(left_in_home(store, machine.profile, with_jobs=False), machine)
             if with_cache:
                 _free_cache(machine)
             return ExitCode.DONE
@@ -46,19 +51,30 @@ def down(invocation: Invocation, *, yes: bool, at_once: bool, with_cache: bool) 
             return ExitCode.DONE
         if jobs:
             _stop(jobs, store, machine, at_once=at_once)
-    left_over = _containers(machine)
-    for container in left_over:
-        machine.engine.remove(container.container_id)
-    for network in machine.engine.networks({HOME_LABEL: str(machine.profile.home)}):
-        machine.engine.remove_network(network.network_id)
-    if not machine.engine.containers({HOME_LABEL: None}):  # the network that containers of all homes are in
-        for network in machine.engine.networks({APART_LABEL: "true"}):
-            machine.engine.remove_network(network.network_id)
+        left_over = _clear(machine, store)
     removed = f" {words.count(len(left_over), 'container')} that no job knew removed." if left_over else ""
     click.echo(f"Stopped {words.count(len(jobs), 'job')}.{removed} Nothing of this home is left on the engine.")
     if with_cache:
         _free_cache(machine)
     return ExitCode.DONE
+
+
+def _clear(machine: Machine, store: Store) -> list[ContainerSummary]:
+    """Remove all that is left of this home, now that no job is; return which containers that were."""
+    engine, profile = machine.engine, machine.profile
+    left_over = _containers(machine)
+    for container in left_over:
+        engine.remove(container.container_id)
+    for network in engine.networks({HOME_LABEL: str(profile.home)}):
+        engine.remove_network(network.network_id)
+    if not engine.containers({HOME_LABEL: None}):  # the network that containers of all homes are in
+        for network in engine.networks({APART_LABEL: "true"}):
+            engine.remove_network(network.network_id)
+    end_stale_leases(store, engine, profile)
+    _, failures = remove_all(left_in_home(store, profile, with_jobs=False), machine)
+    for failure in failures:
+        click.echo(f"Not removed: {failure}", err=True)
+    return left_over
 
 
 def _free_cache(machine: Machine) -> None:

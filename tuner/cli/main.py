@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, LazyCommand] = {
     ),
     "stop": LazyCommand(where="tuner.cli.stop:stop", summary="Stop a job and wait until it has."),
     "down": LazyCommand(where="tuner.cli.down:down", summary="Stop all jobs and remove all containers of this home."),
+    "gc": LazyCommand(where="tuner.cli.gc:gc", summary="Remove what nobody needs any more."),
     "doctor": LazyCommand(where="tuner.cli.doctor:doctor", summary="Check that this machine has what jobs need."),
 }
 

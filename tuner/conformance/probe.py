@@ -29,6 +29,9 @@ from tuner.engine.wire import seconds as seconds_of
 from tuner.errors import EngineError, EngineRejected, ImageNotFound, TunerError
 from tuner.jobs.log_lines import LogLine
 
+#: What the names of all containers and networks of a check begin with.
+CHECK_NAME = "algodock-check-"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Patience:
@@ -120,7 +123,7 @@ class Probe:
     def new_name(self) -> str:
         """A name that no other run of this check has."""
         with self._names:
-            return f"algodock-check-{self._token}-{next(self._numbers)}"
+            return f"{CHECK_NAME}{self._token}-{next(self._numbers)}"
 
     def labels(self, name: str) -> Mapping[str, str]:
         """What a container of this check carries, so that it is found whatever happens."""

@@ -252,6 +252,7 @@ class FakeEngine:
                     name=one.spec.name,
                     labels=one.spec.all_labels,
                     status=one.state().status,
+                    created_at=one.created_at,
                 )
                 for one in self._containers.values()
                 if _carries(one.spec.all_labels, labels)

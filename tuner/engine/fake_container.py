@@ -41,6 +41,7 @@ class FakeContainer:
         self.container_id = container_id
         self.spec = spec
         self.program = program
+        self.created_at = clock()
         #: All output so far, cut as Docker cuts it: a frame a line, long lines in pieces.
         self.frames: list[LogFrame] = []
         #: The names of the signals that arrived while it was running, oldest first.

@@ -91,8 +91,8 @@ class Mount:
 class ContainerSpec:
     """All that a container is created from.
 
-    `entry_point` and `arguments` of None keep the image's own. `gpu_ids` are the UUIDs (or indices) handed to the
-    container; with none it gets ``NVIDIA_VISIBLE_DEVICES=void``, so that an image built on CUDA does not grab a GPU.
+    `entry_point`, `arguments` and `user` of None keep the image's own. `gpu_ids` are the UUIDs (or indices) handed to
+    the container; with none it gets ``NVIDIA_VISIBLE_DEVICES=void``, so that an image built on CUDA grabs no GPU.
     `memory_bytes`, `cpus`, `shm_bytes` of None leave the engine's default. `published_ports` makes TCP ports of the
     container, the keys, reachable on this host's loopback only; the values are ports of this host, 0 for any free one.
     In `private_network`, the name of one that was created before, the container is found under each of `aliases`;
@@ -108,6 +108,7 @@ class ContainerSpec:
     labels: Mapping[str, str]
     gpu_ids: Sequence[str] = ()
     hostname: str | None = None
+    user: str | None = None
     network: bool = True
     private_network: str | None = None
     aliases: Sequence[str] = ()
@@ -164,12 +165,13 @@ class ContainerState:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ContainerSummary:
-    """A container in a listing."""
+    """A container in a listing; `created_at` is in seconds since the epoch, by the engine's clock."""
 
     container_id: str
     name: str
     labels: Mapping[str, str]
     status: ContainerStatus
+    created_at: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -65,6 +65,8 @@ def container_request(
         body["Entrypoint"] = list(spec.entry_point)
     if spec.arguments is not None:
         body["Cmd"] = list(spec.arguments)
+    if spec.user is not None:
+        body["User"] = spec.user
     if spec.hostname is not None:
         body["Hostname"] = spec.hostname
     if (network := _network(spec, isolation)) is not None:
@@ -185,6 +187,7 @@ def container_summary(listed: Mapping[str, Any]) -> ContainerSummary:
         name=str(names[0]).removeprefix("/"),
         labels=dict(listed.get("Labels") or {}),
         status=_status(listed["State"]),
+        created_at=float(listed.get("Created", 0)),
     )
 
 

@@ -12,9 +12,8 @@ from contracts.jobs import JobKind
 from tuner.engine.gpu_neighbours import gpus_of_others
 from tuner.engine.gpus import GpuMemory, ReadGpuMemory
 from tuner.engine.protocol import ENDPOINT_LABEL, HOME_LABEL, ContainerStatus, Engine
-from tuner.errors import HomeInUse
 from tuner.profile import HostProfile
-from tuner.store.lock import ControllerLock
+from tuner.store.lock import hold
 from tuner.store.records import ENDPOINT, GpuHolder
 from tuner.store.sqlite_store import Store
 
@@ -80,7 +79,7 @@ class GpuLeases:
         if held:
             self._store.end_gpu_lease(name, kind)
         if len(self._with_a_free_slot()) < count:
-            self._end_stale_leases()
+            end_stale_leases(self._store, self._engine, self._profile)
         candidates = self._with_a_free_slot()
         obstacles = self._look(candidates) if len(candidates) >= count else {}
         free = [gpu for gpu in candidates if gpu not in obstacles]
@@ -131,21 +130,6 @@ class GpuLeases:
     def _wanted_share(self) -> float:
         return self._profile.free_gpu_memory / self._profile.jobs_per_gpu
 
-    def _end_stale_leases(self) -> None:
-        """Give back what endpoints hold whose process has ended and whose container is gone, or has ended."""
-        for name in {one.name for one in self._store.gpu_leases() if one.kind == ENDPOINT}:
-            lock = ControllerLock(self._profile.endpoint_lock(name))
-            try:
-                lock.acquire()  # and held meanwhile: an endpoint of that name cannot begin
-            except HomeInUse:
-                continue
-            try:
-                left = self._engine.containers({HOME_LABEL: str(self._profile.home), ENDPOINT_LABEL: name})
-                if all(container.status is ContainerStatus.EXITED for container in left):
-                    self._store.end_gpu_lease(name, ENDPOINT)
-            finally:
-                lock.release()
-
     def _why(self, count: int, free: int, obstacles: Sequence[_Obstacle]) -> GpuWait:
         needed = f"{count} GPU{'' if count == 1 else 's'}"
         if count > len(self.gpus):
@@ -158,6 +142,16 @@ class GpuLeases:
             message="; ".join([text, *(one.message for one in obstacles[:_MOST_NAMED]), *more]),
             warnings=tuple(one.warning for one in obstacles if one.warning is not None),
         )
+
+
+def end_stale_leases(store: Store, engine: Engine, profile: HostProfile) -> None:
+    """Give back what endpoints hold whose process has ended and whose container is gone, or has ended."""
+    for name in {one.name for one in store.gpu_leases() if one.kind == ENDPOINT}:
+        with hold(profile.endpoint_lock(name)) as is_free:  # held meanwhile: one of that name cannot begin
+            if is_free:
+                left = engine.containers({HOME_LABEL: str(profile.home), ENDPOINT_LABEL: name})
+                if all(container.status is ContainerStatus.EXITED for container in left):
+                    store.end_gpu_lease(name, ENDPOINT)
 
 
 def _full(gpu: str, memory: GpuMemory) -> _Obstacle:

@@ -1,7 +1,9 @@
-"""The lock that makes one process the controller of a home."""
+"""The locks that make one process the controller of a home, the server of an endpoint, the owner of a folder."""
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tuner.errors import HomeInUse
@@ -52,3 +54,25 @@ class ControllerLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+@contextmanager
+def hold(path: Path) -> Iterator[bool]:
+    """Hold the lock of a file or folder in the block; False where another process has it.
+
+    What is not there is nobody's. Nothing is made and nothing written.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield True
+        return
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)

@@ -11,7 +11,7 @@ from threading import Event, Lock
 
 from contracts.paths import OptMlLayout
 from contracts.serving import DEFAULT_PORT, START_UP_TIMEOUT_SECONDS, STOP_GRACE_SECONDS
-from tuner.conformance.probe import CheckAbandoned
+from tuner.conformance.probe import CHECK_NAME, CheckAbandoned
 from tuner.conformance.serving.http_calls import PING, Call, Connection, Exchange, Reply
 from tuner.engine.protocol import (
     ENDPOINT_LABEL,
@@ -166,7 +166,7 @@ class ServingProbe:
         Where the engine refuses to start it, the service says so and answers nothing.
         """
         with self._names:
-            name = f"algodock-check-{self._token}-serve-{next(self._numbers)}"
+            name = f"{CHECK_NAME}{self._token}-serve-{next(self._numbers)}"
         spec = ContainerSpec(
             name=name,
             image=self._image,
