@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, LazyCommand] = {
     "list": LazyCommand(where="tuner.cli.list_jobs:list_jobs", summary="List the jobs of this home."),
     "show": LazyCommand(where="tuner.cli.show:show", summary="Show all that is known of a job."),
     "logs": LazyCommand(where="tuner.cli.logs:logs", summary="Print what the containers of a job printed."),
+    "metrics": LazyCommand(where="tuner.cli.metrics:metrics", summary="Try metric definitions on a log."),
     "best": LazyCommand(where="tuner.cli.best:best", summary="Show the best trial of a tuning job."),
     "serve": LazyCommand(where="tuner.cli.serve:serve", summary="Serve a trained model until Ctrl-C."),
     "invoke": LazyCommand(where="tuner.cli.invoke:invoke", summary="Send a file to a model that is served."),

@@ -51,7 +51,12 @@ def reference() -> str:
     sections = [("algodock", cli.get_help(root))]
     for name, lazy in COMMANDS.items():
         command = lazy.load()
-        sections.append((f"algodock {name}", command.get_help(click.Context(command, info_name=name, parent=root))))
+        context = click.Context(command, info_name=name, parent=root)
+        sections.append((f"algodock {name}", command.get_help(context)))
+        if isinstance(command, click.Group):
+            for below, one in command.commands.items():
+                help_text = one.get_help(click.Context(one, info_name=below, parent=context))
+                sections.append((f"algodock {name} {below}", help_text))
     return _BEGINNING + "".join(f"\n## {title}\n\n```text\n{text}\n```\n" for title, text in sections) + _JSON
 
 
