@@ -7,11 +7,12 @@ reached. It holds nothing that the store does not: a new controller goes on wher
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 from contracts.jobs import JobKind, JobStatus, ObjectiveStatus, SecondaryStatus, StopReason
 from contracts.resources import hosts_from_request
-from tuner.errors import ResourceNotFound, TunerError
+from tuner.errors import EngineUnreachable, ResourceNotFound, TunerError
 from tuner.jobs.runner import JobRunner
 from tuner.jobs.sizing import gpu_count
 from tuner.outlook import has_converged
@@ -37,6 +38,10 @@ _HOPELESS_TRIALS = 5
 
 class KindRunner(Protocol):
     """Runs the jobs of one kind, a little at each step."""
+
+    def begin_round(self) -> None:
+        """What there is to do before the jobs are stepped; does not wait."""
+        ...
 
     def step(self, job: JobRecord) -> None:
         """Do what there is to do for an unfinished job; does not wait."""
@@ -75,12 +80,7 @@ class Controller:
         Without `begin`, no container is started: what runs is led to its end. Raises EngineUnreachable where no engine
         answers: nothing is lost, the next step goes on.
         """
-        for job in self._store.unfinished_training_jobs():
-            if begin or job.stop_reason is not None or job.status is not SecondaryStatus.PENDING:
-                self._runner.step(job)
-        for other in self._store.unfinished_jobs():
-            if begin or other.start_time is not None or other.status is JobStatus.STOPPING:
-                self._others[other.kind].step(other)
+        self._step_jobs(begin=begin)
         unfinished = self._store.unfinished_training_jobs()
         running = Counter(job.tuning_job for job in unfinished)
         for tuning_job in self._store.tuning_jobs(unfinished=True):
@@ -92,8 +92,7 @@ class Controller:
 
     def wait(self, seconds: float) -> None:
         """Wait until a running job has something to say, at most `seconds`."""
-        self._runner.activity.wait(seconds)
-        self._runner.activity.clear()
+        self._runner.activity.pause(seconds)
 
     def finish_epochs(self) -> bool:
         """Begin no further epoch of a Pipe channel; return whether a container is still reading one."""
@@ -104,6 +103,29 @@ class Controller:
         self._runner.close()
         for other in self._others.values():
             other.close()
+
+    def _step_jobs(self, *, begin: bool) -> None:
+        """Step all jobs, also after one has found the engine away: each has to learn that what it waits for failed."""
+        steps: list[Callable[[], None]] = [self._runner.begin_round]
+        steps += [other.begin_round for other in self._others.values()]
+        steps += [
+            partial(self._runner.step, job)
+            for job in self._store.unfinished_training_jobs()
+            if begin or job.stop_reason is not None or job.status is not SecondaryStatus.PENDING
+        ]
+        steps += [
+            partial(self._others[other.kind].step, other)
+            for other in self._store.unfinished_jobs()
+            if begin or other.start_time is not None or other.status is JobStatus.STOPPING
+        ]
+        away: EngineUnreachable | None = None
+        for step in steps:
+            try:
+                step()
+            except EngineUnreachable as error:
+                away = away or error
+        if away is not None:
+            raise away
 
     def _step_tuning_job(self, job: TuningJobRecord, *, begin: bool) -> None:
         trials = self._store.trials(job.name)

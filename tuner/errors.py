@@ -15,8 +15,9 @@ TunerError
     ├── EngineRejected     the engine answered, with a refusal
     │   ├── ImageNotFound
     │   ├── EngineFailed   it could not do what it was asked, through no fault of ours
-    │   └── GpuUnavailable the engine cannot hand out the GPUs asked for
-    │       └── GpuTaken   another home on the same engine uses one of them
+    │   ├── GpuUnavailable the engine cannot hand out the GPUs asked for
+    │   │   └── GpuTaken   another home on the same engine uses one of them
+    │   └── NameTaken      a container or network of that name exists already
     └── ContainerNotFound
 """
 
@@ -141,6 +142,10 @@ class GpuUnavailable(EngineRejected):
 
 class GpuTaken(GpuUnavailable):
     """Another home on the same engine uses a GPU that was about to be used: try again later."""
+
+
+class NameTaken(EngineRejected):
+    """The engine has a container or a network of that name already."""
 
 
 class ContainerNotFound(EngineError):

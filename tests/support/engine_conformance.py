@@ -17,7 +17,7 @@ import pytest
 from tuner.engine.fake_container import FakeContainer
 from tuner.engine.fake_container import Program as PythonProgram
 from tuner.engine.protocol import Address, ContainerSpec, ContainerStatus, Engine, LogFrame, Mount, Stream
-from tuner.errors import ContainerNotFound, EngineRejected, ImageNotFound
+from tuner.errors import ContainerNotFound, EngineRejected, ImageNotFound, NameTaken
 
 #: How long a container may take to do what a test waits for, in seconds.
 DEADLINE_SECONDS = 30.0
@@ -309,7 +309,7 @@ class EngineConformance:
         name = unique_name()
         create(TALKS, name=name)
 
-        with pytest.raises(EngineRejected, match=name):
+        with pytest.raises(NameTaken, match=name):
             create(TALKS, name=name)
 
     def test_mounts_are_read_and_written(self, engine: Engine, create: Callable[..., str], tmp_path: Path) -> None:

@@ -257,8 +257,7 @@ def _serve(
     say(f"Starting {model.image} as endpoint {model.endpoint_name}: /ping has {startup_seconds:g} s to answer 200.")
 
     def wait() -> None:
-        endpoint.activity.wait(machine.parts.poll_seconds)
-        endpoint.activity.clear()
+        endpoint.activity.pause(machine.parts.poll_seconds)
 
     try:
         with Interruptions() as interruptions, endpoint:

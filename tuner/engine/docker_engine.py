@@ -3,6 +3,7 @@
 Everything of the SDK and of the libraries below it ends here; `engine_errors` turns their errors into ours.
 """
 
+import re
 import socket
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -46,6 +47,7 @@ from tuner.errors import (
     EngineRejected,
     GpuUnavailable,
     ImageNotFound,
+    NameTaken,
 )
 from tuner.profile import IsolationItem
 
@@ -53,6 +55,8 @@ from tuner.profile import IsolationItem
 _REGISTRY_SECONDS = 15
 #: Connections kept open; a follower of a log holds one. More than that many work too, but are made anew each time.
 _CONNECTIONS = 128
+#: What engines say where a container or a network has the name already.
+_NAME_TAKEN = re.compile(r"name .*(already in use|already exists|already used)")
 #: The option of Docker's bridge networks that names the interface inside containers.
 _INTERFACE_PREFIX = "com.docker.network.container_iface_prefix"
 #: How long after a container has ended the engine notes the signal that has ended it, in seconds; measured: 2 ms.
@@ -168,6 +172,7 @@ class DockerEngine:
             except docker.errors.ImageNotFound as exc:
                 raise no_image(spec.image) from exc
             except docker.errors.APIError as exc:
+                _raise_if_taken(exc, spec.name)
                 # A daemon whose defaults have a buffer size for json-file refuses our "blocking" beside it, and an
                 # option cannot be taken back. The other file driver does not get those defaults.
                 if "max-buffer-size" not in own_words(exc):
@@ -332,14 +337,18 @@ class DockerEngine:
     ) -> str:
         """Create a private network and return its id; raises EngineRejected."""
         with self._api(f"create network {name}") as api:
-            made = api.create_network(
-                name,
-                driver="bridge",
-                options=None if interface_prefix is None else {_INTERFACE_PREFIX: interface_prefix},
-                internal=internal,
-                labels=dict(labels),
-                check_duplicate=True,
-            )
+            try:
+                made = api.create_network(
+                    name,
+                    driver="bridge",
+                    options=None if interface_prefix is None else {_INTERFACE_PREFIX: interface_prefix},
+                    internal=internal,
+                    labels=dict(labels),
+                    check_duplicate=True,
+                )
+            except docker.errors.APIError as exc:
+                _raise_if_taken(exc, name)
+                raise
             return str(made["Id"])
 
     def networks(self, labels: Mapping[str, str | None]) -> Sequence[NetworkSummary]:
@@ -387,6 +396,12 @@ def _resolvers() -> list[str]:
     """The addresses of this machine's name servers, those behind systemd's own included."""
     files = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
     return [one for file in files if file.is_file() for one in resolvers_in(file.read_text(errors="replace"))]
+
+
+def _raise_if_taken(refusal: docker.errors.APIError, name: str) -> None:
+    """Raise NameTaken where a refusal is about the name. Podman says it under a status of its own."""
+    if _NAME_TAKEN.search(own_words(refusal)):
+        raise NameTaken(f"The engine has something called {name} already: {own_words(refusal)}") from refusal
 
 
 def _raise_for_status(response: requests.Response) -> None:

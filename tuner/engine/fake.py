@@ -44,6 +44,7 @@ from tuner.errors import (
     EngineUnreachable,
     GpuUnavailable,
     ImageNotFound,
+    NameTaken,
 )
 
 #: The time at which a fake engine's clock stands unless it is given one; seconds since the epoch.
@@ -202,7 +203,7 @@ class FakeEngine:
             raise EngineRejected(f"create container {spec.name}: network {spec.private_network} not found")
         with self._changed:
             if any(one.spec.name == spec.name for one in self._containers.values()):
-                raise EngineRejected(f"create container {spec.name}: the name is already in use by another container")
+                raise NameTaken(f"create container {spec.name}: the name is already in use by another container")
             container_id = f"{next(self._numbers):064x}"
             self._containers[container_id] = FakeContainer(container_id, spec, program, self.clock, self._changed)
         return container_id
@@ -317,7 +318,7 @@ class FakeEngine:
         """Create a private network, of which nothing is kept but what is listed; raises EngineRejected."""
         self._enter("create_network")
         if name in self._networks:
-            raise EngineRejected(f"create network {name}: network with name {name} already exists")
+            raise NameTaken(f"create network {name}: network with name {name} already exists")
         network_id = f"{next(self._numbers):064x}"
         self._networks[name] = NetworkSummary(network_id=network_id, name=name, labels=dict(labels), internal=internal)
         return network_id

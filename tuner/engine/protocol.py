@@ -247,7 +247,7 @@ class Engine(Protocol):
     def create(self, spec: ContainerSpec) -> str:
         """Create a container, not started, and return its id; raises ImageNotFound.
 
-        A container of the same name is a refusal: names are how a half-started job is found again.
+        A container of the same name is a refusal, NameTaken: names are how a half-started job is found again.
         """
         ...
 
@@ -312,7 +312,7 @@ class Engine(Protocol):
         """Create a network of its own, in which containers find each other by their aliases, and return its id.
 
         An `internal` one leads nowhere else. Containers see it as the interface `interface_prefix` followed by a
-        number, without it as the engine's own, ``eth0``. A network of the same name is a refusal.
+        number, without it as the engine's own, ``eth0``. A network of the same name is a refusal, NameTaken.
         """
         ...
 

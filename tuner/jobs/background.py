@@ -4,7 +4,8 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from typing import Generic, TypeVar
+from dataclasses import dataclass
+from typing import Generic, Self, TypeVar
 
 Result = TypeVar("Result")
 #: Told how many bytes are done, and how many there are in all.
@@ -15,6 +16,14 @@ Work = Callable[[Progress, threading.Event], Result]
 #: Progress is written down so often at most, in seconds.
 _NEWS_SECONDS = 2.0
 _MB = 1e6
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EngineThreads:
+    """Where calls of the engine run side by side; `activity` is set when one is done."""
+
+    executor: Executor
+    activity: threading.Event
 
 
 class Background(Generic[Result]):
@@ -30,9 +39,10 @@ class Background(Generic[Result]):
         self._told = time.monotonic()
 
     def begin(self, executor: Executor, activity: threading.Event) -> None:
-        """Start; `activity` is set when it is done."""
+        """Start; `activity` is set when it is done, unless it is before this returns."""
         self._future = executor.submit(self._work, self._progress, self._called_off)
-        self._future.add_done_callback(lambda _: activity.set())
+        if not self._future.done():
+            self._future.add_done_callback(lambda _: activity.set())
 
     @property
     def is_done(self) -> bool:
@@ -44,6 +54,12 @@ class Background(Generic[Result]):
         assert self._future is not None
         return self._future.result()
 
+    @property
+    def problem(self) -> BaseException | None:
+        """What the work raised, once it is done."""
+        assert self._future is not None
+        return self._future.exception()
+
     def news(self) -> str | None:
         """Its progress in words, every few seconds; None in between."""
         now = time.monotonic()
@@ -53,8 +69,17 @@ class Background(Generic[Result]):
         return f"{self._doing}: {self._done_bytes / _MB:,.0f} of {self._all_bytes / _MB:,.0f} MB"
 
     def call_off(self) -> None:
-        """Tell it to end."""
+        """Tell it to end; what has not begun will not."""
         self._called_off.set()
+        if self._future is not None:
+            self._future.cancel()
+
+    @classmethod
+    def of_engine(cls, call: Callable[[threading.Event], Result], threads: EngineThreads) -> Self:
+        """A call, or several, that the engine takes its time for: begun in `threads`; told when it is called off."""
+        work = cls("Waiting for the engine", lambda _, called_off: call(called_off))
+        work.begin(threads.executor, threads.activity)
+        return work
 
     def _progress(self, done_bytes: int, all_bytes: int) -> None:
         self._done_bytes, self._all_bytes = done_bytes, all_bytes

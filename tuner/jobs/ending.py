@@ -4,6 +4,8 @@ The outcome is decided from three facts in this order: a stop that was asked for
 Log text never decides one.
 """
 
+from dataclasses import dataclass
+
 from contracts.jobs import Interruption, SecondaryStatus, StopReason
 from contracts.outcome import algorithm_error
 from tuner.channels.feeds import remove_fifos
@@ -28,28 +30,33 @@ _STOPPED: dict[StopReason, tuple[SecondaryStatus, str]] = {
 }
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Outcome:
+    status: SecondaryStatus
+    message: str
+    failure_reason: str
+
+
 class Endings:
     """Leads jobs to their outcome. Whatever way a job's containers end, one of these methods is told."""
 
     def __init__(self, workbench: Workbench) -> None:
         self._bench = workbench
         self._packing: dict[str, Packing] = {}
+        self._decided: dict[str, _Outcome] = {}
 
     # How containers end
 
     def stopped_before_start(self, job: TrainingJobRecord) -> None:
         """A stop was asked for before any container ran."""
-        self._bench.remove_containers(job)
         self._end_stopped(job, "Stopped before it started")
 
     def could_not_create(self, job: TrainingJobRecord, error: TunerError | OSError) -> None:
         """What the containers need could not be had, or the engine refused to create one."""
-        self._bench.remove_containers(job)
         self._end(job, SecondaryStatus.FAILED, failure_reason=f"ClientError: {error}")
 
     def could_not_start(self, job: TrainingJobRecord, error: EngineRejected) -> None:
         """The engine refused to start a container."""
-        self._bench.remove_containers(job)
         self._end(job, SecondaryStatus.FAILED, failure_reason=f"AlgorithmError: {error}")
 
     def found_missing(self, job: TrainingJobRecord) -> None:
@@ -61,7 +68,6 @@ class Endings:
         if running.is_one_lost:
             self._lost(job, "InternalServerError: the container was removed from outside")
         elif job.stop_reason is None and running.problem is not None:
-            self._bench.remove_containers(job)
             self._end(job, SecondaryStatus.FAILED, failure_reason=running.problem)
         elif job.stop_reason is None and job.interruption is not None:
             self._interrupted(job, running)
@@ -70,7 +76,6 @@ class Endings:
             self.finish(self._bench.store.training_job(job.name))
 
     def _lost(self, job: TrainingJobRecord, reason: str) -> None:
-        self._bench.remove_containers(job)
         if job.stop_reason is not None:
             self._end_stopped(job)
         else:
@@ -81,7 +86,6 @@ class Endings:
             checkpoints.lose(with_notice=job.interruption is Interruption.WITH_NOTICE)
         log_starts = {member.name: member.intake.end for member in running.members}
         self._bench.store.record_interruption(job.name, log_starts, now=self._bench.clock())
-        self._bench.remove_containers(job)
         self._bench.activity.set()
 
     def _record_exit(self, job: TrainingJobRecord, running: RunningHosts) -> None:
@@ -109,7 +113,7 @@ class Endings:
     # From the recorded exit to the end
 
     def finish(self, job: TrainingJobRecord) -> None:
-        """Pack what the containers left, in the background; then remove them and record the outcome.
+        """Pack what the containers left, in the background; then record the outcome, and let them be removed.
 
         Done again after a crash, the result is the same.
         """
@@ -124,7 +128,6 @@ class Endings:
                 store.change_message(job.name, progress)
             return
         del self._packing[job.name]
-        self._bench.remove_containers(job)
         try:
             warnings = packing.result()
         except (OSError, TunerError) as error:
@@ -155,14 +158,32 @@ class Endings:
     def _end(
         self, job: TrainingJobRecord, status: SecondaryStatus, message: str = "", *, failure_reason: str = ""
     ) -> None:
+        self._decided[job.name] = _Outcome(
+            status=status, message=message or failure_reason, failure_reason=failure_reason
+        )
+        self._bench.removals.begin(job.name, several=len(job.spec.hosts) > 1)
+        self.record(job)
+
+    def record(self, job: TrainingJobRecord) -> bool:
+        """Record the outcome of a job if it has one; return whether it has.
+
+        The next job need not wait until the containers are gone. But a lease ends with its container, so a job that has
+        one ends after that.
+        """
+        if job.name not in self._decided:
+            return False
+        if job.gpu_count and not self._bench.removals.is_over(job.name):
+            return True
+        outcome = self._decided.pop(job.name)
         self._bench.store.change_status(
             job.name,
-            status,
+            outcome.status,
             now=self._bench.clock(),
-            message=message or failure_reason,
-            failure_reason=failure_reason,
+            message=outcome.message,
+            failure_reason=outcome.failure_reason,
         )
         self._bench.let_go_of_checkpoints(job.name)
         for host in job.spec.hosts:
             remove_fifos(self._bench.folder(job.name).host(host.name).opt_ml)
         self._bench.activity.set()
+        return True

@@ -1,8 +1,11 @@
 """The containers of one job, one a host: made and removed together, and followed while they run."""
 
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from contracts.resources import Host
@@ -14,26 +17,44 @@ from tuner.engine.protocol import (
     ContainerStatus,
     Engine,
 )
-from tuner.errors import ContainerNotFound
+from tuner.errors import ContainerNotFound, NameTaken
+from tuner.jobs.background import Background, EngineThreads
 from tuner.jobs.log_intake import LogIntake
 
 #: How often a running container is asked for its state when its log has nothing new to say, in seconds.
 STATE_SECONDS = 2.0
+#: How long an engine may take to finish what a killed process asked it for, and how often we look, in seconds.
+_LATE_SECONDS = 10.0
+_AGAIN_SECONDS = 0.2
 
 
 def create_containers(
-    engine: Engine, specs: Sequence[ContainerSpec], labels: Mapping[str, str], *, isolated: bool
-) -> None:
-    """Create the containers of a job, not started; and first the network that they name, if they do.
+    engine: Engine,
+    specs: Sequence[ContainerSpec],
+    labels: Mapping[str, str],
+    *,
+    isolated: bool,
+    called_off: threading.Event,
+) -> dict[str, str]:
+    """Create the containers of a job, not started, and first the network that they name, if they do; return their ids.
 
+    Where a name is taken, a process that was killed has just asked for the same: what has come of that is removed.
     Raises EngineRejected, ImageNotFound, and GpuTaken where another home uses a GPU of theirs. What was created before
     that is found by its labels.
     """
-    for network in {spec.private_network for spec in specs if spec.private_network is not None}:
-        engine.create_network(network, labels, internal=isolated)
-    for spec in specs:
-        engine.create(spec)
-    check_not_taken(engine, specs)
+    give_up = time.monotonic() + _LATE_SECONDS
+    while True:
+        try:
+            for network in {spec.private_network for spec in specs if spec.private_network is not None}:
+                engine.create_network(network, labels, internal=isolated)
+            container_ids = {spec.labels[HOST_LABEL]: engine.create(spec) for spec in specs}
+        except NameTaken:
+            if time.monotonic() > give_up or called_off.wait(_AGAIN_SECONDS):
+                raise
+            remove_containers(engine, labels, several=len(specs) > 1)
+        else:
+            check_not_taken(engine, specs)
+            return container_ids
 
 
 def start_containers(engine: Engine, labels: Mapping[str, str], hosts: Sequence[Host]) -> dict[str, str] | None:
@@ -44,10 +65,23 @@ def start_containers(engine: Engine, labels: Mapping[str, str], hosts: Sequence[
     found = {one.labels[HOST_LABEL]: one for one in engine.containers(labels)}
     if any(host.name not in found for host in hosts):
         return None
-    for host in hosts:
-        if found[host.name].status is ContainerStatus.CREATED:
-            engine.start(found[host.name].container_id)
+    try:
+        for host in hosts:
+            if found[host.name].status is ContainerStatus.CREATED:
+                engine.start(found[host.name].container_id)
+    except ContainerNotFound:
+        return None
     return {name: container.container_id for name, container in found.items()}
+
+
+def start_created(engine: Engine, container_ids: Mapping[str, str]) -> dict[str, str] | None:
+    """Start containers that have just been created, and return their ids by host; None where one is gone already."""
+    try:
+        for container_id in container_ids.values():
+            engine.start(container_id)
+    except ContainerNotFound:
+        return None
+    return dict(container_ids)
 
 
 def remove_containers(engine: Engine, labels: Mapping[str, str], *, several: bool) -> None:
@@ -78,7 +112,10 @@ class Feeds(Protocol):
 
 @dataclass(slots=True)
 class RunningHost:
-    """One container as this process follows it. `exit` is its state once it has ended, `lost` if it was removed."""
+    """One container as this process follows it. `exit` is its state once it has ended, `lost` if it was removed.
+
+    `look` is at work while the engine is asked about it.
+    """
 
     name: str
     container_id: str
@@ -87,6 +124,7 @@ class RunningHost:
     exit: ContainerState | None = None
     lost: bool = False
     checked: float = field(default=float("-inf"))
+    look: Background[ContainerState] | None = None
 
     @property
     def has_ended(self) -> bool:
@@ -100,8 +138,9 @@ class RunningHosts:
     `signalled` is when they were last sent SIGTERM, `killed` whether they were sent SIGKILL.
     """
 
-    def __init__(self, engine: Engine, members: Sequence[RunningHost]) -> None:
+    def __init__(self, engine: Engine, members: Sequence[RunningHost], threads: EngineThreads) -> None:
         self._engine = engine
+        self._threads = threads
         self.members = members
         self.signalled: float | None = None
         self.killed = False
@@ -151,8 +190,8 @@ class RunningHosts:
         Returns whether it has just come to SIGKILL.
         """
         if self.signalled is None:
-            self.signalled = now
             self._signal("SIGTERM")
+            self.signalled = now
         elif not self.killed and now - self.signalled > grace_seconds:
             self.kill()
             return True
@@ -161,17 +200,20 @@ class RunningHosts:
     def kill(self) -> None:
         """SIGKILL, once."""
         if not self.killed:
-            self.killed = True
             self._signal("SIGKILL")
+            self.killed = True
 
     def follow(self, now: float) -> None:
         """Take in what the containers have printed, and see which have ended."""
         for member in self.members:
             if not member.has_ended:
                 member.intake.take_in()
-                if member.intake.stream_has_ended or now - member.checked >= STATE_SECONDS:
+                if member.look is None and (member.intake.stream_has_ended or now - member.checked >= STATE_SECONDS):
                     member.checked = now
-                    self._check(member)
+                    member.look = Background.of_engine(partial(self._look, member), self._threads)
+                if member.look is not None and member.look.is_done:
+                    look, member.look = member.look, None
+                    self._check(member, look)
 
     def close(self) -> None:
         """Stop following; containers go on."""
@@ -180,9 +222,19 @@ class RunningHosts:
             for feeds in member.feeds:
                 feeds.close()
 
-    def _check(self, member: RunningHost) -> None:
+    def _look(self, member: RunningHost, _called_off: threading.Event) -> ContainerState:
+        """Ask the engine about a container, and see to it that its log comes; in a thread."""
+        state = self._engine.state(member.container_id)
+        if state.status is ContainerStatus.EXITED:
+            member.intake.await_rest()
+        elif not member.intake.stream_has_ended:
+            member.intake.check_silence()
+        return state
+
+    def _check(self, member: RunningHost, look: Background[ContainerState]) -> None:
+        """What a look has found: whether the container has ended."""
         try:
-            state = self._engine.state(member.container_id)
+            state = look.result()
         except ContainerNotFound:
             member.lost = True
             member.intake.give_up()
@@ -192,8 +244,6 @@ class RunningHosts:
                 member.exit = state
         elif member.intake.stream_has_ended:
             member.intake.follow_again()
-        else:
-            member.intake.check_silence()
 
     def _signal(self, signal_name: str) -> None:
         for member in self.members:

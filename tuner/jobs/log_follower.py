@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from tuner.engine.frames import divided, encoded
 from tuner.engine.protocol import Engine, FrameBlock, LogStream
 from tuner.errors import EngineError, EngineRejected
+from tuner.jobs.activity import Activity
 
 #: What may wait for the controller, in bytes: a container that prints faster than it is read waits too.
 _WAITING_BYTES = 1 << 20
@@ -63,7 +64,7 @@ class LogFollower:
         self,
         engine: Engine,
         container_id: str,
-        activity: threading.Event,
+        activity: Activity,
         recorded: LogPosition = LogPosition(),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -121,6 +122,16 @@ class LogFollower:
             if is_all or self._clock() > deadline:
                 break
         return taken
+
+    def await_rest(self, seconds: float) -> None:
+        """Once the container has exited, in another thread than `take`: read its whole log, for `read_rest` to have."""
+        deadline = self._clock() + seconds
+        for _ in range(_TRIES):
+            self._read_back()
+            with self._changed:
+                self._changed.wait_for(lambda: not self._is_reading or self._is_full, deadline - self._clock())
+            if self.is_read_back or self._is_full or self._clock() > deadline:
+                return
 
     def check_silence(self) -> None:
         """Follow anew where the engine has more to give than a silent stream gives.
@@ -257,7 +268,7 @@ class LogFollower:
         now = self._clock()
         if self._is_full or now - self._last_wake > _WAKE_SECONDS:
             self._last_wake = now
-            self._activity.set()
+            self._activity.lines_came()
 
 
 def _later(block: FrameBlock, than: bytes) -> FrameBlock:

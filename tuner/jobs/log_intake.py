@@ -1,12 +1,12 @@
 """A container's output taken in: frames into lines, lines into the host's log file, what is in them into the store."""
 
-import threading
 import time
 from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 
 from contracts.metrics import MetricDefinition
 from tuner.engine.protocol import Engine
+from tuner.jobs.activity import Activity
 from tuner.jobs.log_follower import HandedOver, LogFollower, LogPosition
 from tuner.jobs.log_lines import LineAssembler, LineBlock
 from tuner.jobs.log_record import LogRecord
@@ -14,6 +14,8 @@ from tuner.store.records import LogStart
 
 #: How long a step of the controller waits at most for the end of the log of a container that has exited, in seconds.
 _END_SECONDS = 0.25
+#: How long that is waited for before, in a thread of its own, in seconds.
+_REST_SECONDS = 10.0
 #: How often the ledger is written while nothing is found in the lines, in seconds.
 _LEDGER_SECONDS = 1.0
 
@@ -32,7 +34,7 @@ class LogIntake:
         engine: Engine,
         container_id: str,
         log_file: Path,
-        activity: threading.Event,
+        activity: Activity,
         record: LogRecord,
         start: LogStart = LogStart(),  # noqa: B008 - frozen
         clock: Callable[[], float] = time.monotonic,
@@ -72,6 +74,10 @@ class LogIntake:
         self._take_in(self._follower.take())
         if self._record.has_found or self._clock() >= self._next_ledger:
             self._write()
+
+    def await_rest(self) -> None:
+        """Once the container has exited, in any thread: wait a while until `finish` need not wait."""
+        self._follower.await_rest(_REST_SECONDS)
 
     def finish(self) -> bool:
         """Once the container has exited: take in all that is left, the unfinished last line included.

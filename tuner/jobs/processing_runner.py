@@ -1,29 +1,43 @@
 """Runs processing jobs, a little at each step; as `tuner.jobs.runner` does training jobs, and by the same rules."""
 
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
 
+from contracts.channels import Channel
 from contracts.jobs import JobKind, JobStatus
 from contracts.outcome import HOST_STOP_GRACE_SECONDS, TRAINING_STOP_GRACE_SECONDS, algorithm_error
 from contracts.processing import ProcessingJobSpec
 from tuner.engine.protocol import HOME_LABEL, PROCESSING_JOB_LABEL, Engine
-from tuner.errors import ChannelError, EngineRejected, GpuTaken, TunerError
+from tuner.errors import ChannelError, EngineRejected, GpuTaken, ResourceNotFound, TunerError
+from tuner.jobs.activity import Activity
+from tuner.jobs.background import Background, EngineThreads
+from tuner.jobs.containers import JobContainers
+from tuner.jobs.creation import Creation, Describe
 from tuner.jobs.folder import JobFolder
 from tuner.jobs.gpu_leases import GpuLeases
-from tuner.jobs.hosts import RunningHost, RunningHosts, create_containers, remove_containers, start_containers
+from tuner.jobs.hosts import RunningHost, RunningHosts, start_containers, start_created
 from tuner.jobs.log_intake import LogIntake
 from tuner.jobs.log_record import LogRecord
 from tuner.jobs.preparation import Preparation
 from tuner.jobs.processing_containers import channel_of, processing_containers
 from tuner.jobs.processing_outputs import ContinuousOutputs, Delivery, deliver_outputs, read_message
+from tuner.jobs.removals import Removals
+from tuner.jobs.workbench import ENGINE_CALLS
 from tuner.profile import HostProfile
 from tuner.s3.errors import S3Error
 from tuner.store.records import JobRecord
 from tuner.store.sqlite_store import Store
 
 _KIND = JobKind.PROCESSING
-_BACKGROUND_THREADS = 2
+_TRANSFER_THREADS = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Outcome:
+    status: JobStatus
+    failure_reason: str
+    message: str
 
 
 class ProcessingRunner:
@@ -39,7 +53,7 @@ class ProcessingRunner:
         engine: Engine,
         profile: HostProfile,
         clock: Callable[[], float],
-        activity: threading.Event,
+        activity: Activity,
         *,
         leases: GpuLeases,
         executor: Executor | None = None,
@@ -50,17 +64,33 @@ class ProcessingRunner:
         self._clock = clock
         self._activity = activity
         self._leases = leases
-        self._executor = executor or ThreadPoolExecutor(_BACKGROUND_THREADS, "background of processing jobs")
-        self._preparing: dict[str, Preparation] = {}
+        self._executor = executor or ThreadPoolExecutor(_TRANSFER_THREADS, "transfers of processing jobs")
+        self._threads = EngineThreads(
+            executor=executor or ThreadPoolExecutor(ENGINE_CALLS, "engine calls of processing jobs"), activity=activity
+        )
+        self._removals = Removals(engine, str(profile.home), PROCESSING_JOB_LABEL, self._has_ended, self._threads)
+        self._decided: dict[str, _Outcome] = {}
+        self._creations: dict[str, Creation] = {}
+        self._starting: dict[str, Background[dict[str, str] | None]] = {}
         self._running: dict[str, RunningHosts] = {}
         self._continuous: dict[str, ContinuousOutputs] = {}
         self._delivering: dict[str, Delivery] = {}
+
+    def begin_round(self) -> None:
+        """Before the jobs are stepped: see which containers are gone that are needed no more.
+
+        Raises EngineUnreachable where no engine answers: nothing is lost, the next round goes on.
+        """
+        for name, problem in self._removals.step().items():
+            self._store.change_job_message(_KIND, name, f"A container of the job could not be removed: {problem}")
 
     def step(self, job: JobRecord) -> None:
         """Do what there is to do for an unfinished job, without waiting for its containers.
 
         Raises EngineUnreachable where no engine answers: nothing is lost, the next step goes on.
         """
+        if self._record(job):
+            return
         spec = ProcessingJobSpec.from_request(job.request)
         if job.exit_code is not None:
             self._finish(job, spec)
@@ -73,8 +103,8 @@ class ProcessingRunner:
 
     def close(self) -> None:
         """Let go: containers go on, what is being downloaded or delivered is left for the next runner."""
-        for preparation in self._preparing.values():
-            preparation.call_off()
+        for creation in self._creations.values():
+            creation.call_off()
         for delivery in self._delivering.values():
             delivery.call_off()
         for running in self._running.values():
@@ -82,64 +112,90 @@ class ProcessingRunner:
         for continuous in self._continuous.values():
             continuous.close()
         self._executor.shutdown()
+        self._threads.executor.shutdown()
         self._running.clear()
 
     def _prepare(self, job: JobRecord, spec: ProcessingJobSpec) -> None:
-        preparation = self._preparing.get(job.name)
+        """Bring here what is elsewhere, and once that is done create the containers: both in the background."""
+        creation = self._creations.get(job.name)
         if job.status is JobStatus.STOPPING:
-            if preparation is not None:
-                self._preparing.pop(job.name).call_off()
-            self._remove_containers(spec)
-            self._end(job, JobStatus.STOPPED, job.failure_reason)
+            if creation is None or creation.call_off():
+                self._creations.pop(job.name, None)
+                self._end(job, JobStatus.STOPPED, job.failure_reason)
             return
-        if (wait := self._leases.obtain(job.name, job.gpu_count, _KIND)) is not None:
-            self._store.change_job_message(_KIND, job.name, wait.message)
-            return
-        if preparation is None:
-            preparation = Preparation(
-                [channel_of(one, index) for index, one in enumerate(spec.inputs)], self._profile.cache
-            )
-            self._preparing[job.name] = preparation
-            preparation.begin(self._executor, self._activity)
-        if preparation.is_done:
-            del self._preparing[job.name]
-            self._start(job, spec, preparation)
-
-    def _start(self, job: JobRecord, spec: ProcessingJobSpec, preparation: Preparation) -> None:
-        self._remove_containers(spec)  # what an earlier try left behind
+        if creation is None or creation.is_to_begin:
+            if (wait := self._leases.obtain(job.name, job.gpu_count, _KIND)) is not None:
+                self._store.change_job_message(_KIND, job.name, wait.message)
+                return
+            creation = creation or self._begin_creation(spec)
+            if creation.is_to_begin:
+                creation.begin(self._description(job, spec))
         try:
-            containers = processing_containers(
-                spec,
-                job.request,
-                preparation.result(),
-                folder=self._folder(job.name),
-                profile=self._profile,
-                machine=self._engine.facts(),
-                leased_gpus=self._store.leased_gpus(job.name, _KIND),
-            )
-            create_containers(self._engine, containers.specs, self._labels(job.name), isolated=spec.network_isolation)
+            created = creation.created()
         except GpuTaken as taken:
-            self._remove_containers(spec)
             self._store.change_job_message(_KIND, job.name, f"Waiting: {taken}")
             self._leases.look_again()
             return
         except (EngineRejected, ChannelError, S3Error, OSError) as error:
-            self._remove_containers(spec)
+            del self._creations[job.name]
             self._end(job, JobStatus.FAILED, f"ClientError: {error}")
             return
+        if created is None:
+            return
+        del self._creations[job.name]
         self._store.record_job_start(_KIND, job.name, now=self._clock())
+        self._starting[job.name] = Background.of_engine(
+            lambda _: start_created(self._engine, created.container_ids), self._threads
+        )
         self._adopt(self._store.job(_KIND, job.name), spec)
+
+    def _begin_creation(self, spec: ProcessingJobSpec) -> Creation:
+        preparation = Preparation(
+            [channel_of(one, index) for index, one in enumerate(spec.inputs)], self._profile.cache
+        )
+        preparation.begin(self._executor, self._activity)
+        self._creations[spec.name] = creation = Creation(
+            preparation,
+            engine=self._engine,
+            labels=self._labels(spec.name),
+            isolated=spec.network_isolation,
+            is_new=False,
+            threads=self._threads,
+        )
+        return creation
+
+    def _description(self, job: JobRecord, spec: ProcessingJobSpec) -> Describe:
+        """What stages a job and describes its containers; all that is asked of the store is asked here."""
+        leased_gpus = self._store.leased_gpus(job.name, _KIND)
+
+        def describe(channels: Sequence[Channel]) -> JobContainers:
+            return processing_containers(
+                spec,
+                job.request,
+                channels,
+                folder=self._folder(job.name),
+                profile=self._profile,
+                machine=self._engine.facts(),
+                leased_gpus=leased_gpus,
+            )
+
+        return describe
 
     def _adopt(self, job: JobRecord, spec: ProcessingJobSpec) -> None:
         """Follow the containers of a job, start those that have not been, and say so where one is missing."""
+        if job.name not in self._starting:
+            self._starting[job.name] = Background.of_engine(
+                lambda _: start_containers(self._engine, self._labels(job.name), spec.hosts), self._threads
+            )
+        if not self._starting[job.name].is_done:
+            return
         try:
-            container_ids = start_containers(self._engine, self._labels(job.name), spec.hosts)
+            container_ids = self._starting.pop(job.name).result()
         except EngineRejected as error:
-            self._remove_containers(spec)
             self._end(job, JobStatus.FAILED, f"AlgorithmError: {error}")
             return
         if container_ids is None:
-            self._lost(job, spec)
+            self._lost(job)
             return
         self._running[job.name] = RunningHosts(
             self._engine,
@@ -163,6 +219,7 @@ class ProcessingRunner:
                 )
                 for host in spec.hosts
             ],
+            self._threads,
         )
         self._continuous[job.name] = ContinuousOutputs(spec, self._folder(job.name))
         self._continuous[job.name].start()
@@ -188,20 +245,19 @@ class ProcessingRunner:
         running.close()
         self._continuous.pop(job.name).close()
         if running.is_one_lost:
-            self._lost(job, spec)
+            self._lost(job)
             return
         self._store.record_job_exit(_KIND, job.name, running.exit_code)
         self._finish(self._store.job(_KIND, job.name), spec)
 
-    def _lost(self, job: JobRecord, spec: ProcessingJobSpec) -> None:
-        self._remove_containers(spec)
+    def _lost(self, job: JobRecord) -> None:
         if job.status is JobStatus.STOPPING:
             self._end(job, JobStatus.STOPPED, job.failure_reason)
         else:
             self._end(job, JobStatus.FAILED, "InternalServerError: a container was removed from outside")
 
     def _finish(self, job: JobRecord, spec: ProcessingJobSpec) -> None:
-        """Deliver what the containers left, in the background; then remove them and record the outcome.
+        """Deliver what the containers left, in the background; then record the outcome, and let them be removed.
 
         Outputs of a job that failed are not delivered: they stay in its folder.
         """
@@ -214,7 +270,6 @@ class ProcessingRunner:
         if not delivery.is_done:
             return
         del self._delivering[job.name]
-        self._remove_containers(spec)
         message = ""
         try:
             delivery.result()
@@ -231,16 +286,36 @@ class ProcessingRunner:
                 self._end(job, JobStatus.FAILED, algorithm_error("", job.exit_code), message)
 
     def _end(self, job: JobRecord, status: JobStatus, failure_reason: str, message: str = "") -> None:
+        self._decided[job.name] = _Outcome(status=status, failure_reason=failure_reason, message=message)
+        self._removals.begin(job.name, several=True)
+        self._record(job)
+
+    def _record(self, job: JobRecord) -> bool:
+        """Record the outcome of a job if it has one; return whether it has. A job with GPUs gives them back free."""
+        if job.name not in self._decided:
+            return False
+        if job.gpu_count and not self._removals.is_over(job.name):
+            return True
+        outcome = self._decided.pop(job.name)
         self._store.change_job_status(
-            _KIND, job.name, status, now=self._clock(), failure_reason=failure_reason, exit_message=message
+            _KIND,
+            job.name,
+            outcome.status,
+            now=self._clock(),
+            failure_reason=outcome.failure_reason,
+            exit_message=outcome.message,
         )
         self._activity.set()
+        return True
+
+    def _has_ended(self, name: str) -> bool:
+        try:
+            return self._store.job(_KIND, name).is_finished
+        except ResourceNotFound:
+            return False
 
     def _labels(self, name: str) -> dict[str, str]:
         return {HOME_LABEL: str(self._profile.home), PROCESSING_JOB_LABEL: name}
-
-    def _remove_containers(self, spec: ProcessingJobSpec) -> None:
-        remove_containers(self._engine, self._labels(spec.name), several=len(spec.hosts) > 1)
 
     def _folder(self, name: str) -> JobFolder:
         return JobFolder(self._profile.processing_folder(name))

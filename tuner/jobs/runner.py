@@ -4,13 +4,13 @@ Every fact is in the store before it is acted upon, so a runner in a new process
 it reads the store, looks for the job's containers, and adopts them.
 """
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from typing import Any
 
 from contracts.jobs import SecondaryStatus
 from tuner.engine.protocol import Engine
+from tuner.jobs.activity import Activity
 from tuner.jobs.ending import Endings
 from tuner.jobs.gpu_leases import GpuLeases
 from tuner.jobs.sizing import first_provided
@@ -21,14 +21,13 @@ from tuner.profile import HostProfile
 from tuner.store.records import TrainingJobRecord
 from tuner.store.sqlite_store import Store
 
-#: So many jobs download or pack at the same time; the transfers of each are parallel in themselves.
-_BACKGROUND_THREADS = 4
-
 
 class JobRunner:
     """Runs the training jobs of one home on one engine. One object belongs to one thread.
 
-    `leases` has the GPUs that jobs may get. Downloads and packing go to `executor`.
+    Only that thread touches the store. What takes long, downloads and packing and what the engine is asked to do, goes
+    to other threads, or to `executor` where one is given; a later step sees what came of it. `leases` has the GPUs that
+    jobs may get.
     """
 
     def __init__(
@@ -42,35 +41,41 @@ class JobRunner:
         executor: Executor | None = None,
     ) -> None:
         self._leases = leases
-        self._bench = Workbench(
-            store=store,
-            engine=engine,
-            profile=profile,
-            clock=clock,
-            executor=executor or ThreadPoolExecutor(_BACKGROUND_THREADS, "background of jobs"),
-        )
+        self._bench = Workbench(store, engine, profile, clock, executor)
         self._endings = Endings(self._bench)
         self._starts = Starts(self._bench, self._endings, leases)
         self._watch = Watch(self._bench, self._endings)
 
     @property
-    def activity(self) -> threading.Event:
+    def activity(self) -> Activity:
         """Set, from other threads, whenever a step would have something to do."""
         return self._bench.activity
+
+    def begin_round(self) -> None:
+        """Before the jobs are stepped: see which containers are gone that are needed no more.
+
+        Raises EngineUnreachable where no engine answers: nothing is lost, the next round goes on.
+        """
+        self._bench.machine()  # the first contact with the engine, which may not be there at all
+        for name, problem in self._bench.removals.step().items():
+            self._bench.store.add_warning(name, f"a container of the job could not be removed: {problem}")
 
     def step(self, job: TrainingJobRecord) -> None:
         """Do what there is to do for one unfinished job, without waiting for its containers.
 
         Raises EngineUnreachable where no engine answers: nothing is lost, the next step goes on.
         """
+        if self._endings.record(job):
+            return
         if job.status is SecondaryStatus.UPLOADING:
             self._endings.finish(job)
         elif job.status in {SecondaryStatus.TRAINING, SecondaryStatus.STOPPING}:
             self._watch.step(job)
         else:
-            is_new = job.status is SecondaryStatus.PENDING
-            if self._starts.begin(job) if is_new else self._starts.go_on(job):
-                self._watch.step(self._bench.store.training_job(job.name))
+            is_pending = job.status is SecondaryStatus.PENDING
+            created = self._starts.begin(job) if is_pending else self._starts.go_on(job)
+            if created is not None:
+                self._watch.start(self._bench.store.training_job(job.name), created)
 
     def provided(self, alternatives: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
         """Which of these ResourceConfigs a new job gets: the first that this machine can provide.

@@ -4,9 +4,11 @@ from contracts.jobs import Interruption, JobKind, SecondaryStatus
 from contracts.outcome import HOST_STOP_GRACE_SECONDS, TRAINING_STOP_GRACE_SECONDS
 from tuner.channels.feeds import ChannelFeeds
 from tuner.errors import EngineRejected
+from tuner.jobs.background import Background
+from tuner.jobs.creation import Created
 from tuner.jobs.ending import Endings
 from tuner.jobs.folder import channels_of
-from tuner.jobs.hosts import RunningHost, RunningHosts, start_containers
+from tuner.jobs.hosts import RunningHost, RunningHosts, start_containers, start_created
 from tuner.jobs.log_intake import LogIntake
 from tuner.jobs.log_record import LogRecord
 from tuner.jobs.time_limits import limit_time
@@ -20,7 +22,16 @@ class Watch:
     def __init__(self, workbench: Workbench, endings: Endings) -> None:
         self._bench = workbench
         self._endings = endings
+        self._starting: dict[str, Background[dict[str, str] | None]] = {}
         self._running: dict[str, RunningHosts] = {}
+
+    def start(self, job: TrainingJobRecord, created: Created) -> None:
+        """Start the containers of a job that has just become Training, in the background, and follow them."""
+        container_ids = created.container_ids
+        self._starting[job.name] = Background.of_engine(
+            lambda _: start_created(self._bench.engine, container_ids), self._bench.engine_threads
+        )
+        self.step(job)
 
     def step(self, job: TrainingJobRecord) -> None:
         """Look after the containers of a job that is Training or Stopping."""
@@ -42,9 +53,19 @@ class Watch:
         self._running.clear()
 
     def _adopt(self, job: TrainingJobRecord) -> None:
-        """Follow the containers of a job, start those that have not been, and say so where one is missing."""
+        """Follow the containers of a job, start those that have not been, and say so where one is missing.
+
+        A stop that comes meanwhile is pressed once they are followed.
+        """
+        engine, labels, hosts = self._bench.engine, self._bench.labels(job.name), job.spec.hosts
+        if job.name not in self._starting:
+            self._starting[job.name] = Background.of_engine(
+                lambda _: start_containers(engine, labels, hosts), self._bench.engine_threads
+            )
+        if not self._starting[job.name].is_done:
+            return
         try:
-            container_ids = start_containers(self._bench.engine, self._bench.labels(job.name), job.spec.hosts)
+            container_ids = self._starting.pop(job.name).result()
         except EngineRejected as error:
             self._endings.could_not_start(job, error)
             return
@@ -85,7 +106,7 @@ class Watch:
             members.append(
                 RunningHost(name=host.name, container_id=container_ids[host.name], intake=intake, feeds=feeds)
             )
-        self._running[job.name] = RunningHosts(bench.engine, members)
+        self._running[job.name] = RunningHosts(bench.engine, members, bench.engine_threads)
         if (checkpoints := bench.checkpoints_of(job)) is not None:
             checkpoints.start()
 

@@ -1,35 +1,52 @@
 """What all parts of the training-job runner work with, and what each needs to find a job's things."""
 
-import threading
 from collections.abc import Callable
-from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 from tuner.engine.protocol import HOME_LABEL, JOB_LABEL, Engine, EngineFacts
+from tuner.errors import ResourceNotFound
+from tuner.jobs.activity import Activity
+from tuner.jobs.background import EngineThreads
 from tuner.jobs.checkpoints import SyncedCheckpoints
 from tuner.jobs.folder import JobFolder
-from tuner.jobs.hosts import remove_containers
+from tuner.jobs.removals import Removals
 from tuner.profile import HostProfile
 from tuner.store.records import TrainingJobRecord
 from tuner.store.sqlite_store import Store
 
+#: So many jobs download or pack at the same time; the transfers of each are parallel in themselves.
+_TRANSFER_THREADS = 4
+#: So many calls of the engine are under way at the same time; it works on them side by side.
+ENGINE_CALLS = 16
 
-@dataclass(kw_only=True, slots=True)
+
 class Workbench:
     """The store, the engine and the home that the training jobs of one runner are worked with.
 
     `activity` is set, from other threads, whenever a step would have something to do. Downloads and packing go to
-    `executor`.
+    `executor`, what the engine takes its time for to `engine_threads`: neither waits for the other.
     """
 
-    store: Store
-    engine: Engine
-    profile: HostProfile
-    clock: Callable[[], float]
-    executor: Executor
-    activity: threading.Event = field(default_factory=threading.Event)
-    _machine: EngineFacts | None = None
-    _checkpoints: dict[str, SyncedCheckpoints] = field(default_factory=dict)
+    def __init__(
+        self,
+        store: Store,
+        engine: Engine,
+        profile: HostProfile,
+        clock: Callable[[], float],
+        executor: Executor | None,
+    ) -> None:
+        self.store = store
+        self.engine = engine
+        self.profile = profile
+        self.clock = clock
+        self.activity = Activity()
+        self.executor = executor or ThreadPoolExecutor(_TRANSFER_THREADS, "transfers of jobs")
+        self.engine_threads = EngineThreads(
+            executor=executor or ThreadPoolExecutor(ENGINE_CALLS, "engine calls of jobs"), activity=self.activity
+        )
+        self.removals = Removals(engine, str(profile.home), JOB_LABEL, self._has_ended, self.engine_threads)
+        self._machine: EngineFacts | None = None
+        self._checkpoints: dict[str, SyncedCheckpoints] = {}
 
     def machine(self) -> EngineFacts:
         """What the engine says of itself, asked once."""
@@ -44,10 +61,6 @@ class Workbench:
     def folder(self, name: str) -> JobFolder:
         """The folder of a job."""
         return JobFolder(self.profile.job_folder(name))
-
-    def remove_containers(self, job: TrainingJobRecord) -> None:
-        """Remove every container of a job, whoever created it."""
-        remove_containers(self.engine, self.labels(job.name), several=len(job.spec.hosts) > 1)
 
     def checkpoints_of(self, job: TrainingJobRecord) -> SyncedCheckpoints | None:
         """A job's checkpoints that are kept in step with S3: one object from its first start to its end.
@@ -71,3 +84,10 @@ class Workbench:
         for checkpoints in self._checkpoints.values():
             checkpoints.close()
         self.executor.shutdown()
+        self.engine_threads.executor.shutdown()
+
+    def _has_ended(self, name: str) -> bool:
+        try:
+            return self.store.training_job(name).is_finished
+        except ResourceNotFound:
+            return False  # another database had the job: not ours to judge

@@ -4,7 +4,6 @@ A step does what there is to do now and waits at most for one ping. Source of th
 "Custom Inference Code with Hosting Services"; that pings go on every 5 s is observed, not documented.
 """
 
-import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,6 +15,7 @@ from contracts.serving import DEFAULT_PORT, PING_PATH, START_UP_TIMEOUT_SECONDS,
 from tuner.engine.gpu_neighbours import check_not_taken
 from tuner.engine.protocol import Address, ContainerSpec, ContainerState, ContainerStatus, Engine
 from tuner.errors import ContainerNotFound, EngineError, EngineRejected, GpuUnavailable, ImageNotFound
+from tuner.jobs.activity import Activity
 from tuner.jobs.log_follower import HandedOver, LogFollower
 from tuner.jobs.log_lines import LineAssembler
 from tuner.serving.calls import Ping
@@ -70,7 +70,7 @@ class Endpoint:
         startup_seconds: float = START_UP_TIMEOUT_SECONDS,
         grace_seconds: float = STOP_GRACE_SECONDS,
     ) -> None:
-        self.activity = threading.Event()
+        self.activity = Activity()
         self.is_in_service = False
         self._engine = engine
         self._spec = spec

@@ -176,8 +176,7 @@ class Host:
 
     @staticmethod
     def _wait(endpoint: Endpoint) -> None:
-        endpoint.activity.wait(_POLL_SECONDS)
-        endpoint.activity.clear()
+        endpoint.activity.pause(_POLL_SECONDS)
 
     def _send_all(self, queue: ObjectQueue, splitting: Splitting, address: Address) -> None:
         """One of the requests at a time, until there are none: the work of one thread."""

@@ -43,6 +43,9 @@ class TransformRunner:
         self._works: dict[str, TransformWork] = {}
         self._written: dict[str, Progress] = {}
 
+    def begin_round(self) -> None:
+        """Nothing is to do between jobs."""
+
     def step(self, job: JobRecord) -> None:
         """Do what there is to do for an unfinished `job` now; does not wait.
 

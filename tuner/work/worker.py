@@ -20,8 +20,6 @@ from tuner.work.interruptions import POLL_SECONDS, Detached, Interruptions
 
 #: How long a run goes on asking an engine that went away, in seconds.
 AWAY_SECONDS = 600.0
-#: The shortest time between two rounds, in seconds: containers that print all the time would keep a CPU busy with us.
-_BREATHER_SECONDS = 0.05
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 30.0
 
@@ -59,6 +57,7 @@ class Worker:
         self._poll_seconds = poll_seconds
         self._begins = begins
         self._lock = ControllerLock(profile.lock)
+        self._engine: Engine | None = None
         self._controller: Controller | None = None
         self._is_following = False
         self._has_stepped = False
@@ -102,6 +101,8 @@ class Worker:
             if self._controller is None and not self._take_over():
                 return False
             assert self._controller is not None
+            if self._away_since is not None and self._engine is not None:
+                self._engine.facts()  # a round may ask the engine nothing, or only in the background
             self._controller.step(begin=self._begins)
         except EngineUnreachable as error:
             self._engine_is_away(error)
@@ -149,6 +150,7 @@ class Worker:
         if self._is_following:
             self._say("The other process has ended. This command goes on with the work.")
         store, engine, profile, clock = self._store, self._find_engine(), self._profile, self._clock
+        self._engine = engine
         leases = GpuLeases(store, engine, profile, clock, gpus=self._find_gpus(), read_memory=self._read_gpu_memory)
         runner = JobRunner(store, engine, profile, clock, leases)
         others: dict[JobKind, KindRunner] = {
@@ -174,6 +176,5 @@ class Worker:
     def _wait(self) -> None:
         if self._controller is not None and self._away_since is None:
             self._controller.wait(self._poll_seconds)
-            self._sleep(_BREATHER_SECONDS)
         else:
             self._sleep(self._poll_seconds)

@@ -29,7 +29,7 @@ def training_job(training_file: Path, write_job: Callable[[dict[str, Any]], Path
     return write
 
 
-def asks_to_be_interrupted(store: Store) -> Callable[[FakeContainer], Generator[None, None, int]]:
+def asks_to_be_interrupted(database: Path) -> Callable[[FakeContainer], Generator[None, None, int]]:
     """A program that runs `algodock interrupt` on itself while it trains for the first time."""
     starts: list[str] = []
 
@@ -39,17 +39,18 @@ def asks_to_be_interrupted(store: Store) -> Callable[[FakeContainer], Generator[
         container.print(f"start {len(starts)}: accuracy=0.{len(starts)}")
         while len(starts) == 1:
             yield
-            store.request_interruption("one", Interruption.WITH_NOTICE)
+            with Store(database) as store:  # a program runs in any thread
+                store.request_interruption("one", Interruption.WITH_NOTICE)
         return 0
 
     return program
 
 
 def test_an_interrupted_job_shows_what_happened(
-    run: Run, training_job: Callable[..., Path], engine: FakeEngine, store: Store
+    run: Run, training_job: Callable[..., Path], engine: FakeEngine, home: Path
 ) -> None:
     """One log, and all the statuses."""
-    engine.images["algorithm:1"] = asks_to_be_interrupted(store)
+    engine.images["algorithm:1"] = asks_to_be_interrupted(home / "algodock.db")
     outcome = run("train", training_job(**SPOT))
 
     assert 0 == outcome.code

@@ -30,10 +30,14 @@ def deaf(container: FakeContainer) -> Iterator[None]:
 
 
 def interrupting(*numbers: signal.Signals) -> Program:
-    """A program that sends these signals to `algodock`, one at each step, and runs until SIGTERM."""
+    """A program that sends these signals to `algodock`, one at each step, and runs until SIGTERM.
+
+    Of several containers the first that comes to it sends one.
+    """
+    left = iter(numbers)
 
     def program(container: FakeContainer) -> Iterator[None]:
-        for number in numbers:
+        for number in left:
             yield
             os.kill(os.getpid(), number)
         container.on_signal("SIGTERM", lambda: 0)

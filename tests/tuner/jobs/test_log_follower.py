@@ -10,6 +10,7 @@ from tuner.engine.frames import encoded
 from tuner.engine.protocol import Engine, FrameBlock, LogFrame, LogStream, Stream
 from tuner.errors import EngineRejected, EngineUnreachable
 from tuner.jobs import log_follower
+from tuner.jobs.activity import Activity
 from tuner.jobs.log_follower import HandedOver, LogFollower, LogPosition
 
 
@@ -83,7 +84,7 @@ def log() -> StagedLog:
 def follow(log: StagedLog, recorded: LogPosition = LogPosition()) -> LogFollower:  # noqa: B008 - frozen
     """A follower at work on `log`."""
     engine: Engine = log  # type: ignore[assignment]  # a follower asks an engine for nothing but logs
-    follower = LogFollower(engine, "container", threading.Event(), recorded)
+    follower = LogFollower(engine, "container", Activity(), recorded)
     follower.follow()
     return follower
 
