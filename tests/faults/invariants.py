@@ -14,7 +14,7 @@ from pathlib import Path
 from algorithm import FAILING_CODE, FAILING_TRIAL, FAILURE, METRIC, RunOfAlgorithm, runs_in
 
 from contracts.errors import IllegalTransition
-from contracts.jobs import JobStatus, SecondaryStatus, check_training_job_transition
+from contracts.jobs import JobKind, JobStatus, SecondaryStatus, check_training_job_transition
 from tuner.engine.protocol import HOME_LABEL, Engine
 from tuner.profile import HostProfile
 from tuner.store.records import TrainingJobRecord
@@ -175,6 +175,11 @@ def _metrics(store: Store, trials: Sequence[TrainingJobRecord], runs: dict[str, 
         for run in runs[trial.name]:
             if run.surprise is not None:
                 yield f"trial {trial.trial_index}: its log goes on with {run.surprise!r}"
+        entries = store.ledger(JobKind.TRAINING, trial.name)
+        if (captured := sum(entry.captures for entry in entries)) != len(recorded):
+            yield f"trial {trial.trial_index}: {len(recorded)} recorded, {captured} in the ledger"
+        if any(entry.gaps for entry in entries):
+            yield f"trial {trial.trial_index}: the ledger has gaps: {entries}"
         summary = trial.metrics.get(METRIC)
         if (0 if summary is None else summary.count) != len(recorded):
             yield f"trial {trial.trial_index}: {len(recorded)} observations, summed up as {summary}"
