@@ -9,6 +9,7 @@ written when all faults have been tried. Needs root: it starts engines of its ow
 """
 
 import argparse
+import fcntl
 import json
 import signal
 import sys
@@ -34,8 +35,10 @@ class Record:
     def __init__(self, path: Path, *, again: bool) -> None:
         self._path = path
         self.cases: dict[str, dict[str, Any]] = {}
-        if path.exists() and not again:
-            self.cases = json.loads(path.read_text(encoding="utf-8"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if again:
+            path.unlink(missing_ok=True)
+        self._read()
 
     def has(self, fault: Fault, case: int) -> bool:
         """Whether this case has been tried."""
@@ -44,11 +47,17 @@ class Record:
     def add(self, fault: Fault, case: int, lost: Sequence[Loss], seconds: float) -> None:
         """Remember a case."""
         kept = {"seconds": round(seconds, 2), "lost": [[int(loss.invariant), loss.what] for loss in lost]}
-        self.cases.setdefault(fault.name, {})[str(case)] = kept
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self._path.with_suffix(".fresh")
-        fresh.write_text(json.dumps(self.cases, indent=1), encoding="utf-8")
-        fresh.replace(self._path)
+        with self._path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._read()  # what other shares have added
+            self.cases.setdefault(fault.name, {})[str(case)] = kept
+            fresh = self._path.with_suffix(".fresh")
+            fresh.write_text(json.dumps(self.cases, indent=1), encoding="utf-8")
+            fresh.replace(self._path)
+
+    def _read(self) -> None:
+        if self._path.exists():
+            self.cases = json.loads(self._path.read_text(encoding="utf-8"))
 
     def runs(self, fault: Fault) -> int:
         """How many cases of a fault have been tried."""
@@ -69,7 +78,7 @@ def main() -> int:
     preload()
     record = Record(asked.record, again=asked.again)
     for number, fault in enumerate(chosen):
-        _try(fault, record, f"{number + 1}/{len(chosen)}")
+        _try(fault, record, asked.share, f"{number + 1}/{len(chosen)}")
     print("\n" + "\n".join(table(record.cases)))
     if all(record.runs(fault) for fault in FAULTS):
         PAGE.write_text(page(record.cases), encoding="utf-8")
@@ -82,15 +91,25 @@ def _asked() -> argparse.Namespace:
     names = [fault.name for fault in FAULTS]
     parser.add_argument("--only", action="append", choices=names, metavar="FAULT", help=", ".join(names))
     parser.add_argument("--again", action="store_true", help="forget what has been measured before")
+    parser.add_argument(
+        "--share", type=_share, default=(1, 1), metavar="I/N", help="try only the I-th of N shares: N runs side by side"
+    )
     parser.add_argument("--record", type=Path, default=RECORD, help="where the counts are kept [build/faults.json]")
     return parser.parse_args()
 
 
-def _try(fault: Fault, record: Record, place: str) -> None:
+def _share(text: str) -> tuple[int, int]:
+    number, count = map(int, text.split("/"))
+    if not 1 <= number <= count:
+        raise ValueError(text)
+    return number, count
+
+
+def _try(fault: Fault, record: Record, share: tuple[int, int], place: str) -> None:
     """Try all cases of a fault that have not been tried."""
     with fault.stage() as stage:
         cases = fault.cases(stage.undisturbed(fault.text, {}))
-        left = [case for case in cases if not record.has(fault, case)]
+        left = [case for case in cases[share[0] - 1 :: share[1]] if not record.has(fault, case)]
         began = time.monotonic()
         for number, case in enumerate(left, start=1):
             start = time.monotonic()
