@@ -162,6 +162,33 @@ def test_the_best_trial_keeps_the_bounds_of_other_metrics(run: Run, job: Path, w
     assert "! breaks a metric's bounds" in shown
 
 
+def test_why_says_how_likely_a_trial_was_to_keep_the_bounds(run: Run, job: Path, write: Write) -> None:
+    """A column of the table, a sentence of one trial, a number for programs."""
+    job.write_text(job.read_text().replace('"Random"', '"Bayesian"'))
+    write(
+        FirstConfigurations=[{"width": "80"}, {"width": "30"}, {"width": "20"}],
+        MetricConstraints=[{"MetricName": LATENCY, "Maximum": 64}],
+    )
+    run("tune", job)
+    last = run("show", "net", "--why", "--json").document["trials"][-1]
+
+    assert "keeps" in run("show", "net", "--why").out
+    assert "all bounds of other metrics with a chance of" in run("show", last["training_job"], "--why").out
+    assert "model" == last["origin"]
+    assert 0.0 <= last["chance_of_keeping"] <= 1.0
+
+
+def test_why_says_that_a_trial_was_looked_for_that_keeps_the_bounds(run: Run, job: Path, write: Write) -> None:
+    """While none has: there is no best that a trial could gain on."""
+    job.write_text(job.read_text().replace('"Random"', '"Bayesian"'))
+    write(MetricConstraints=[{"MetricName": LATENCY, "Maximum": 0.5}])
+    run("tune", job)
+    last = run("show", "net", "--why", "--json").document["trials"][-1]
+
+    assert last["expectation"]["improvement"] is None
+    assert "one was looked for that does" in run("show", last["training_job"], "--why").out
+
+
 def test_where_no_trial_keeps_the_bounds_the_closest_is_best_and_it_is_said(run: Run, job: Path, write: Write) -> None:
     """With its value."""
     write(MetricConstraints=[{"MetricName": LATENCY, "Maximum": 0.5}])
