@@ -4,9 +4,12 @@ The private engine of `gpu_hook_engine` accepts GPU requests through a stand-in 
 each container was given; it does not show that a GPU works.
 """
 
+import io
+import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import docker
 import pytest
 from engine_conformance import run, unique_name
 from shell_image import ShellAlgorithm
@@ -77,8 +80,25 @@ class TestWithTheHook:
     def test_the_check_passes_and_leaves_nothing(
         self, gpu_hook_engine: DockerEngine, gpu_hook_algorithm: ShellAlgorithm
     ) -> None:
-        """The engine hands out the GPUs before it misses the check's program."""
+        """The image's shell has seen the ids that it was given, and no others."""
         gpu_hook_engine.check_gpus(gpu_hook_algorithm(SHOW), ("GPU-a",))
+
+        assert 0 == probes(gpu_hook_engine)
+
+    def test_an_image_without_a_shell_passes_the_check(
+        self, gpu_hook_engine: DockerEngine, gpu_hook_algorithm: ShellAlgorithm
+    ) -> None:
+        """Nobody can look, but the engine has handed out the GPUs before it missed the shell."""
+        reference = f"{gpu_hook_algorithm(SHOW)}-empty"
+        api = docker.APIClient(base_url=gpu_hook_engine.host)
+        empty = io.BytesIO()
+        tarfile.open(fileobj=empty, mode="w").close()
+        api.import_image_from_data(empty.getvalue(), *reference.rsplit(":", 1))
+        try:
+            gpu_hook_engine.check_gpus(reference, ("GPU-a",))
+        finally:
+            api.remove_image(reference, force=True)
+            api.close()
 
         assert 0 == probes(gpu_hook_engine)
 

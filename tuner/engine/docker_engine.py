@@ -19,6 +19,7 @@ import requests
 from tuner.engine import wire
 from tuner.engine.docker_errors import ANSWER_SECONDS, engine_errors, nothing_listens, own_words
 from tuner.engine.frames import frames_of
+from tuner.engine.gpu_sight import LOOK, SHELL, check_sight
 from tuner.engine.isolation import (
     APART_LABEL,
     APART_NETWORK,
@@ -61,8 +62,6 @@ _NAME_TAKEN = re.compile(r"name .*(already in use|already exists|already used)")
 _INTERFACE_PREFIX = "com.docker.network.container_iface_prefix"
 #: How long after a container has ended the engine notes the signal that has ended it, in seconds; measured: 2 ms.
 _NOTED_SECONDS = 0.02
-#: A program that no image has; see `DockerEngine.check_gpus`.
-_PROBE_PROGRAM = "/algodock-gpu-probe"
 
 
 class DockerEngine:
@@ -366,15 +365,16 @@ class DockerEngine:
                 return
 
     def check_gpus(self, image: str, gpu_ids: Sequence[str]) -> None:
-        """Raise GpuUnavailable unless the engine can hand `gpu_ids` to a container of `image`; leaves nothing behind.
+        """Raise GpuUnavailable unless a container of `image` gets `gpu_ids`, and sees no others; leaves nothing behind.
 
-        A container is started whose program does not exist. Devices are handed out before the program is looked for:
-        where the refusal is about the program, the GPUs were there.
+        The image's shell looks from inside. Devices are handed out before a program is looked for: where the refusal is
+        about the shell, which an image need not have, the GPUs were there, and nobody could look.
         """
         probe = ContainerSpec(
             name=f"algodock-gpu-probe-{uuid4().hex[:12]}",
             image=image,
-            entry_point=(_PROBE_PROGRAM,),
+            entry_point=(SHELL, "-c", LOOK),
+            arguments=(),
             environment={},
             labels={PROBE_LABEL: "true"},
             gpu_ids=tuple(gpu_ids),
@@ -383,10 +383,14 @@ class DockerEngine:
         container_id = self.create(probe)
         try:
             self.start(container_id)
+            with self._api(f"container {container_id}") as api:
+                api.wait(container_id, timeout=ANSWER_SECONDS)
+            seen = b"".join(frame.payload for frame in self.frames(container_id, follow=False))
+            check_sight(seen.decode(errors="replace"), gpu_ids)
         except GpuUnavailable:
             raise
         except EngineRejected as exc:
-            if _PROBE_PROGRAM not in str(exc):
+            if SHELL not in str(exc):
                 raise
         finally:
             self.remove(container_id)
