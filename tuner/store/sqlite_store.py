@@ -158,8 +158,8 @@ class Store(JobTable, LedgerTable):
         return self._training_jobs("TRUE", ())
 
     def trials(self, tuning_job: str) -> list[TrainingJobRecord]:
-        """The training jobs of a tuning job, by trial index."""
-        return self._training_jobs("tuning_job = ? COLLATE NOCASE", (tuning_job,))
+        """The training jobs of a tuning job, by trial index: a clock may have jumped back between two of them."""
+        return self._training_jobs("tuning_job = ? COLLATE NOCASE", (tuning_job,), order="trial_index")
 
     def unfinished_training_jobs(self) -> list[TrainingJobRecord]:
         """The training jobs that have not ended, the oldest first."""
@@ -381,9 +381,11 @@ class Store(JobTable, LedgerTable):
             (name, name, status, now, message),
         )
 
-    def _training_jobs(self, where: str, parameters: Sequence[str]) -> list[TrainingJobRecord]:
+    def _training_jobs(
+        self, where: str, parameters: Sequence[str], *, order: str = "creation_time, trial_index, rowid"
+    ) -> list[TrainingJobRecord]:
         rows = self._db.execute(
-            f"SELECT * FROM training_job WHERE {where} ORDER BY creation_time, trial_index, rowid",
+            f"SELECT * FROM training_job WHERE {where} ORDER BY {order}",
             parameters,
         ).fetchall()
         summaries = self._db.execute(

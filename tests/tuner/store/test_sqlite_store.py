@@ -355,3 +355,13 @@ def test_of_two_objectives_the_front_is_what_nobody_beats_in_both(store: Store) 
     best = best_training_job(job, trials)
     assert best is not None
     assert 1 == best.trial_index
+
+
+def test_trials_are_in_their_order_whatever_the_clock_said(tmp_path: Path) -> None:
+    """Between two of them it may have jumped back; the search must see the same history."""
+    with Store(tmp_path / "algodock.db") as store:
+        store.create_tuning_job(tuning_request("tune"), random_seed=7, now=1.0)
+        for index, now in ((1, 3600.0), (2, 5.0)):
+            store.create_training_job(training_request(f"t{index}"), now=now, tuning_job="tune", trial_index=index)
+
+        assert [1, 2] == [trial.trial_index for trial in store.trials("tune")]
