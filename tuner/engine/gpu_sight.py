@@ -8,6 +8,7 @@ devices, which have no file of their own) the look proves which ids were given, 
 import re
 from collections.abc import Sequence
 
+from tuner.engine.wire import NO_DEVICES
 from tuner.errors import GpuUnavailable
 
 #: The shell that looks, of the image itself.
@@ -22,7 +23,7 @@ _SHOWN = re.compile(r"^GPU UUID:\s*(GPU-[0-9a-f-]+)\s*$", re.MULTILINE)
 def check_sight(seen: str, gpu_ids: Sequence[str]) -> None:
     """Raise GpuUnavailable where a container that was to have `gpu_ids` has `seen` others, by the output of `LOOK`."""
     given = _GIVEN.search(seen)
-    if given is not None and given[1] != ",".join(gpu_ids):
+    if given is not None and given[1] != (",".join(gpu_ids) or NO_DEVICES):
         raise _others(gpu_ids, given[1] or "none")
     shown = _SHOWN.findall(seen)
     if shown and all(one.startswith("GPU-") for one in gpu_ids):
@@ -33,6 +34,6 @@ def check_sight(seen: str, gpu_ids: Sequence[str]) -> None:
 
 def _others(gpu_ids: Sequence[str], seen: str) -> GpuUnavailable:
     return GpuUnavailable(
-        f"A container that was given the GPUs {', '.join(gpu_ids)} sees {seen}. "
+        f"A container that was given the GPUs {', '.join(gpu_ids) or 'none'} sees {seen}. "
         "Is NVIDIA's container toolkit up to date, and does its configuration leave the choice to the engine?"
     )

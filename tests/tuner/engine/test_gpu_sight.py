@@ -20,6 +20,7 @@ def shown(*uuids: str) -> str:
         ("given=GPU-aa\n", ("GPU-aa",)),
         ("given=0\n" + shown("GPU-aa"), ("0",)),
         ("given=MIG-cc\n" + shown("GPU-aa"), ("MIG-cc",)),
+        ("given=void\n", ()),
         ("", ("GPU-aa",)),
     ],
 )
