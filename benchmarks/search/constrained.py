@@ -3,7 +3,7 @@
     PYTHON -m benchmarks.search.constrained run NAME RESULTS --seeds 10 [--split tuning] [--label old]
     PYTHON -m benchmarks.search.constrained report RESULTS
 
-`NAME` is algodock, random, optuna-gp or ax; PYTHON that of the environment in which it is at home (see `catalogue`).
+`NAME` is algodock, random or optuna-gp; PYTHON that of the environment in which it is at home (see `catalogue`).
 30 trials, 2 at a time, ending in turn. What counts is the noiseless objective of the best trial whose printed metrics
 keep their bounds: regret is 0 for the best that anybody found, 1 for the median of random configurations that do, and
 for whoever has found none.
@@ -293,8 +293,8 @@ def _report(path: Path) -> None:
 
 
 def _make(name: str, problem: ConstrainedProblem, seed: int) -> Peer:
-    modules = {"optuna-gp": "optuna_constrained", "ax": "ax_constrained"}
-    module = importlib.import_module(f"benchmarks.search.optimisers.{modules.get(name, 'algodock_constrained')}")
+    library = "optuna" if name == "optuna-gp" else "algodock"
+    module = importlib.import_module(f"benchmarks.search.optimisers.{library}_constrained")
     made: Peer = module.make(name, problem, seed)
     return made
 

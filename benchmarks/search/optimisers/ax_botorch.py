@@ -20,7 +20,7 @@ class AxClient:
         self._axes = axes(study)
         self._indices: dict[int, int] = {}
         self._client = Client(random_seed=study.seed)
-        self._client.configure_experiment(parameters=[parameter(axis) for axis in self._axes])
+        self._client.configure_experiment(parameters=[_parameter(axis) for axis in self._axes])
         self._client.configure_optimization(objective="-loss")
 
     def ask(self, trial: int) -> Mapping[str, str]:
@@ -42,8 +42,7 @@ class AxClient:
         self._client.complete_trial(self._client.attach_trial(parameters), raw_data={"loss": value})
 
 
-def parameter(axis: Axis) -> Any:
-    """The range in the words of Ax."""
+def _parameter(axis: Axis) -> Any:
     if len(axis.texts) > 0:
         return ChoiceParameterConfig(name=axis.name, values=list(axis.texts), parameter_type="str", is_ordered=False)
     return RangeParameterConfig(
