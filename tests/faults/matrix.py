@@ -77,10 +77,10 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("given up"))  # so that engines and mounts are cleaned up
     preload()
     record = Record(asked.record, again=asked.again)
-    for number, fault in enumerate(chosen):
+    for number, fault in enumerate([] if asked.page else chosen):
         _try(fault, record, asked.share, f"{number + 1}/{len(chosen)}")
     print("\n" + "\n".join(table(record.cases)))
-    if all(record.runs(fault) for fault in FAULTS):
+    if asked.page or all(record.runs(fault) for fault in FAULTS):
         PAGE.write_text(page(record.cases), encoding="utf-8")
         print(f"\nWritten: {PAGE.relative_to(ROOT)}")
     return int(any(record.losses(fault, invariant) for fault in chosen for invariant in Invariant))
@@ -90,6 +90,7 @@ def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = [fault.name for fault in FAULTS]
     parser.add_argument("--only", action="append", choices=names, metavar="FAULT", help=", ".join(names))
+    parser.add_argument("--page", action="store_true", help="write the page from what has been measured; run nothing")
     parser.add_argument("--again", action="store_true", help="forget what has been measured before")
     parser.add_argument(
         "--share", type=_share, default=(1, 1), metavar="I/N", help="try only the I-th of N shares: N runs side by side"
@@ -144,6 +145,7 @@ def table(cases: Mapping[str, Mapping[str, Any]]) -> list[str]:
     for fault in FAULTS:
         tried = cases.get(fault.name, {})
         if not tried:
+            lines.append(f"| {fault.says} | not yet | {' | '.join('–' for _ in Invariant)} |")
             continue
         total += len(tried)
         lost = [sum(any(n == one for n, _ in case["lost"]) for case in tried.values()) for one in Invariant]
