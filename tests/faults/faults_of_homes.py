@@ -62,7 +62,7 @@ def home_read_only(stage: Stage, point: int) -> list[Loss]:
         with scene.tune() as again:
             scene.expect_exit(again, ExitCode.MACHINE)
             scene.expect_words(again, "read-only", "readonly", "Read-only")
-        looked_at(scene, ExitCode.DONE)
+        looked_at(scene, ExitCode.DONE, ExitCode.BAD_INPUT)
         disk.make_writable()
         return scene.finish(may_be_cut=True, reasons=("exit code: 1",))
 

@@ -145,7 +145,7 @@ def table(cases: Mapping[str, Mapping[str, Any]]) -> list[str]:
     for fault in FAULTS:
         tried = cases.get(fault.name, {})
         if not tried:
-            lines.append(f"| {fault.says} | not yet | {' | '.join('–' for _ in Invariant)} |")
+            lines.append(f"| {fault.says} | not yet | {' | '.join('-' for _ in Invariant)} |")
             continue
         total += len(tried)
         lost = [sum(any(n == one for n, _ in case["lost"]) for case in tried.values()) for one in Invariant]
