@@ -20,6 +20,8 @@ from tuner.store.sqlite_store import Store
 
 #: How many trials a summary shows; all of them stand in the CSV.
 SUMMARY_ROWS = 20
+#: How many `show` shows; all of them are in its JSON.
+SHOWN_ROWS = 100
 _REASON_LENGTH = 160
 
 
@@ -97,13 +99,12 @@ def print_tuning_job(console: Console, snapshot: TuningSnapshot, store: Store, p
     print_lines(lines)
     if len(spec.definitions) > 1:
         console.print(_definition_table(snapshot))
-    print_trials(console, snapshot)
+    print_trials(console, snapshot, SHOWN_ROWS)
     print_front(console, snapshot)
     print_best(snapshot, profile)
     print_overall_best(snapshot, store)
     print_failures(snapshot)
-    warnings = Counter(warning for trial in snapshot.trials for warning in store.warnings(trial.name))
-    for warning, times in warnings.most_common():
+    for warning, times in store.warnings_of_trials(job.name).items():
         click.echo(f"Warning ({words.count(times, 'trial')}): {warning}")
 
 

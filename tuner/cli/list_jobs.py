@@ -96,7 +96,7 @@ def _lines(store: Store, now: float, *, with_trials: bool) -> Iterator[_Line]:
         )
         if with_trials:
             yield from (_training_line(trial, snapshot.job.metric_of(trial)) for trial in snapshot.trials)
-    yield from (_training_line(job) for job in store.training_jobs() if job.tuning_job is None)
+    yield from (_training_line(job) for job in store.training_jobs_of_their_own())
     for kind in (JobKind.PROCESSING, JobKind.TRANSFORM):
         for job in store.jobs(kind):
             yield _Line(

@@ -1,6 +1,7 @@
 """From what a user typed to a job of the store."""
 
 import difflib
+from contextlib import suppress
 
 from contracts.jobs import JobKind, JobStatus
 from tuner.errors import ResourceNotFound
@@ -19,19 +20,16 @@ def find_job(store: Store, name: str) -> Job:
     for tuning_job in store.tuning_jobs():
         if tuning_job.name.lower() == name.lower():
             return tuning_job
-    training_jobs = store.training_jobs()
-    for training_job in training_jobs:
-        if training_job.name == name:
-            return training_job
+    with suppress(ResourceNotFound):
+        return store.training_job(name)
     others = [*store.jobs(JobKind.PROCESSING), *store.jobs(JobKind.TRANSFORM)]
     for other in others:
         if other.name == name:
             return other
-    starting = [job for job in training_jobs if job.name.startswith(f"{name}-")]
+    starting = store.training_jobs_beginning(f"{name}-")
     if len(starting) == 1:
         return starting[0]
-    jobs: list[Job] = [*store.tuning_jobs(), *training_jobs, *others]
-    raise ResourceNotFound(_unknown(name, [job.name for job in jobs]))
+    raise ResourceNotFound(_unknown(name, store.names()))
 
 
 def status_of(job: Job) -> JobStatus:

@@ -41,7 +41,7 @@ CREATE TABLE training_job (
     UNIQUE (tuning_job, trial_index)
 ) STRICT;
 
-CREATE INDEX training_job_by_status ON training_job (status);
+CREATE INDEX training_job_unfinished ON training_job (creation_time) WHERE end_time IS NULL;
 
 CREATE TABLE status_transition (
     training_job TEXT NOT NULL REFERENCES training_job (name),

@@ -7,6 +7,7 @@ waits up to half a minute for another. There is no second implementation: `Store
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from contracts.jobs import (
@@ -42,6 +43,10 @@ class Store(JobTable, LedgerTable):
 
     One object belongs to one thread. All changes are transactions: after a crash a fact is there or it is not.
     """
+
+    def __init__(self, path: Path | str) -> None:
+        super().__init__(path)
+        self._trials: dict[str, list[TrainingJobRecord]] = {}
 
     # Tuning jobs
 
@@ -157,14 +162,41 @@ class Store(JobTable, LedgerTable):
         """All training jobs, the oldest first."""
         return self._training_jobs("TRUE", ())
 
+    def training_jobs_of_their_own(self) -> list[TrainingJobRecord]:
+        """The training jobs that are no trials of a tuning job, the oldest first."""
+        return self._training_jobs("tuning_job IS NULL", ())
+
+    def training_jobs_beginning(self, beginning: str) -> list[TrainingJobRecord]:
+        """The training jobs whose name begins so."""
+        return self._training_jobs("name >= ? AND name < ?", (beginning, beginning + chr(0x10FFFF)))
+
+    def names(self) -> list[str]:
+        """The names of all jobs, of whatever kind."""
+        rows = self._db.execute(
+            "SELECT name FROM tuning_job UNION ALL SELECT name FROM training_job UNION ALL SELECT name FROM job"
+        )
+        return [row["name"] for row in rows]
+
     def trials(self, tuning_job: str) -> list[TrainingJobRecord]:
-        """The training jobs of a tuning job, by trial index: a clock may have jumped back between two of them."""
-        return self._training_jobs("tuning_job = ? COLLATE NOCASE", (tuning_job,), order="trial_index")
+        """The training jobs of a tuning job, by trial index: a clock may have jumped back between two.
+
+        A trial that has ended never changes, so it is read once: what a call reads is what is new, and what had not
+        ended at the last.
+        """
+        name = self._exact_name(tuning_job)
+        known = self._trials.setdefault(name, [])
+        going_on = [trial.name for trial in known if not trial.is_finished]
+        last = known[-1].trial_index if known else 0
+        fresh = self._training_jobs(f"name IN ({', '.join('?' * len(going_on))})", going_on)
+        fresh += self._training_jobs("tuning_job = ? AND trial_index > ?", (name, last), order="trial_index")
+        if fresh:
+            by_index = {trial.trial_index: trial for trial in known} | {trial.trial_index: trial for trial in fresh}
+            known[:] = by_index.values()
+        return list(known)
 
     def unfinished_training_jobs(self) -> list[TrainingJobRecord]:
         """The training jobs that have not ended, the oldest first."""
-        marks = ", ".join("?" * len(_FINISHED))
-        return self._training_jobs(f"status NOT IN ({marks})", _FINISHED)
+        return self._training_jobs("end_time IS NULL", ())
 
     def change_status(
         self,
@@ -312,8 +344,8 @@ class Store(JobTable, LedgerTable):
         """When each trial of a tuning job reported which values of `metric`, in order, by the trial's name."""
         rows = self._db.execute(
             "SELECT training_job, time, value FROM observation JOIN training_job ON training_job = name"
-            " WHERE tuning_job = ? COLLATE NOCASE AND metric = ? ORDER BY time, line, match",
-            (tuning_job, metric),
+            " WHERE tuning_job = ? AND metric = ? ORDER BY time, line, match",
+            (self._exact_name(tuning_job), metric),
         )
         found: dict[str, list[tuple[float, float]]] = {}
         for row in rows:
@@ -330,7 +362,21 @@ class Store(JobTable, LedgerTable):
         rows = self._db.execute("SELECT text FROM warning WHERE training_job = ? ORDER BY text", (name,))
         return [row["text"] for row in rows]
 
+    def warnings_of_trials(self, tuning_job: str) -> dict[str, int]:
+        """What the owner of a tuning job should know of its trials, each with how many of them it is about."""
+        rows = self._db.execute(
+            "SELECT text, count(*) AS times FROM warning JOIN training_job ON training_job = name"
+            " WHERE tuning_job = ? GROUP BY text ORDER BY times DESC, text",
+            (self._exact_name(tuning_job),),
+        )
+        return {row["text"]: row["times"] for row in rows}
+
     # Inside
+
+    def _exact_name(self, tuning_job: str) -> str:
+        """A tuning job's name as its trials have it, by which an index finds them; names of jobs know no case."""
+        row = self._db.execute("SELECT name FROM tuning_job WHERE name = ?", (tuning_job,)).fetchone()
+        return tuning_job if row is None else str(row["name"])
 
     def _add_observations(self, name: str, observations: Iterable[Observation]) -> None:
         self._db.executemany(
@@ -382,7 +428,7 @@ class Store(JobTable, LedgerTable):
         )
 
     def _training_jobs(
-        self, where: str, parameters: Sequence[str], *, order: str = "creation_time, trial_index, rowid"
+        self, where: str, parameters: Sequence[str | int | None], *, order: str = "creation_time, trial_index, rowid"
     ) -> list[TrainingJobRecord]:
         rows = self._db.execute(
             f"SELECT * FROM training_job WHERE {where} ORDER BY {order}",
