@@ -46,6 +46,33 @@ class AtOnce(Executor):
         return future
 
 
+class Later(Executor):
+    """Begins what is to run in the background, and goes on with it when the test says so."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Callable[[], None]] = []
+
+    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        """Remember it."""
+        future: Future[R] = Future()
+        future.set_running_or_notify_cancel()
+
+        def work() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except Exception as error:  # noqa: BLE001 - a future keeps whatever is raised
+                future.set_exception(error)
+
+        self._waiting.append(work)
+        return future
+
+    def run(self) -> None:
+        """Do all that has come until now."""
+        waiting, self._waiting = self._waiting, []
+        for work in waiting:
+            work()
+
+
 class HomeOfFakes:
     """A home whose containers are Python programs. `restart` stands for a new process after the old one was killed.
 
@@ -58,6 +85,7 @@ class HomeOfFakes:
         self.profile = HostProfile(home=root)
         self.gpus = gpus
         self.gpu_memory: dict[str, GpuMemory] = {}
+        self.executor: Executor = AtOnce()
         self._open()
 
     def _open(self) -> None:
@@ -70,7 +98,7 @@ class HomeOfFakes:
             gpus=self.gpus,
             read_memory=self.gpu_memory.get,
         )
-        self.runner = JobRunner(self.store, self.engine, self.profile, self.clock, self.leases, executor=AtOnce())
+        self.runner = JobRunner(self.store, self.engine, self.profile, self.clock, self.leases, executor=self.executor)
         processing = ProcessingRunner(
             self.store,
             self.engine,
@@ -78,7 +106,7 @@ class HomeOfFakes:
             self.clock,
             self.runner.activity,
             leases=self.leases,
-            executor=AtOnce(),
+            executor=self.executor,
         )
         self.controller = Controller(
             self.store, self.runner, self.profile, self.clock, {JobKind.PROCESSING: processing}
