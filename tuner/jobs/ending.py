@@ -1,19 +1,30 @@
 """What it means that the containers of a training job have ended, are gone, or could not be made: the job's outcome.
 
-The outcome is decided from three facts in this order: a stop that was asked for, the exit codes, the failure files.
-Log text never decides one.
+The outcome is decided from four facts in this order: a stop that was asked for, a loss to the infrastructure (which
+starts the job again, see `losses`), the exit codes, the failure files. Log text never decides one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contracts.jobs import Interruption, SecondaryStatus, StopReason
-from contracts.outcome import algorithm_error
+from contracts.outcome import FailureKind, algorithm_error
 from tuner.channels.feeds import remove_fifos
 from tuner.errors import EngineRejected, TunerError
 from tuner.jobs.artifacts import read_failure
 from tuner.jobs.hosts import RunningHosts
 from tuner.jobs.log_intake import missing_metrics
-from tuner.jobs.outcomes import needs_room
+from tuner.jobs.losses import Losses
+from tuner.jobs.outcomes import (
+    Ending,
+    Loss,
+    loss_of_ending,
+    loss_of_missing,
+    loss_of_refusal,
+    memory_advice,
+    memory_in_words,
+    needs_room,
+)
 from tuner.jobs.outputs import Packing, pack
 from tuner.jobs.workbench import Workbench
 from tuner.store.records import TrainingJobRecord
@@ -34,7 +45,7 @@ _STOPPED: dict[StopReason, tuple[SecondaryStatus, str]] = {
 class _Outcome:
     status: SecondaryStatus
     message: str
-    failure_reason: str
+    failure_kind: FailureKind | None
 
 
 class Endings:
@@ -42,6 +53,7 @@ class Endings:
 
     def __init__(self, workbench: Workbench) -> None:
         self._bench = workbench
+        self._losses = Losses(workbench)
         self._packing: dict[str, Packing] = {}
         self._decided: dict[str, _Outcome] = {}
 
@@ -53,33 +65,52 @@ class Endings:
 
     def could_not_create(self, job: TrainingJobRecord, error: TunerError | OSError) -> None:
         """What the containers need could not be had, or the engine refused to create one."""
-        self._end(job, SecondaryStatus.FAILED, failure_reason=f"ClientError: {error}")
+        self._refused(job, error, FailureKind.CLIENT)
 
     def could_not_start(self, job: TrainingJobRecord, error: EngineRejected) -> None:
         """The engine refused to start a container."""
-        self._end(job, SecondaryStatus.FAILED, failure_reason=f"AlgorithmError: {error}")
+        self._refused(job, error, FailureKind.ALGORITHM)
+
+    def _refused(self, job: TrainingJobRecord, error: Exception, kind: FailureKind) -> None:
+        if (loss := loss_of_refusal(error)) is not None:
+            self._lost(job, loss)
+        else:
+            self._fail(job, kind, kind.reason(str(error)))
 
     def found_missing(self, job: TrainingJobRecord) -> None:
         """A job is to be adopted of which a container is not there."""
-        self._lost(job, "InternalServerError: the container was removed while nobody was watching")
+        self._lost(job, loss_of_missing())
 
     def conclude(self, job: TrainingJobRecord, running: RunningHosts) -> None:
-        """All containers have ended, or one was removed by somebody else and the rest have ended."""
+        """All containers have ended, or one was removed by somebody else and the rest have ended.
+
+        Raises EngineUnreachable before anything is recorded.
+        """
         if running.is_one_lost:
-            self._lost(job, "InternalServerError: the container was removed from outside")
-        elif job.stop_reason is None and running.problem is not None:
-            self._end(job, SecondaryStatus.FAILED, failure_reason=running.problem)
-        elif job.stop_reason is None and job.interruption is not None:
+            self._lost(job, loss_of_missing(), running)
+        elif job.stop_reason is not None:
+            self._record_exit(job, running, [])
+        elif running.problem is not None:
+            self._fail(job, FailureKind.CLIENT, running.problem)
+        elif job.interruption is not None:
             self._interrupted(job, running)
         else:
-            self._record_exit(job, running)
-            self.finish(self._bench.store.training_job(job.name))
+            endings = self._losses.endings(job, running)
+            loss = next((loss for ending in endings if (loss := loss_of_ending(ending)) is not None), None)
+            if loss is None:
+                self._record_exit(job, running, endings)
+            else:
+                self._lost(job, loss, running)
 
-    def _lost(self, job: TrainingJobRecord, reason: str) -> None:
+    def _lost(self, job: TrainingJobRecord, loss: Loss, running: RunningHosts | None = None) -> None:
+        """A job has lost its containers: it starts again, unless it was to stop or has done so too often."""
         if job.stop_reason is not None:
             self._end_stopped(job)
+        elif self._losses.record(job, loss, running):
+            self._bench.activity.set()  # what is left of the containers is removed before new ones are created
         else:
-            self._end(job, SecondaryStatus.FAILED, failure_reason=reason)
+            self._bench.removals.begin(job.name, several=len(job.spec.hosts) > 1)
+            self._clear_up(job)
 
     def _interrupted(self, job: TrainingJobRecord, running: RunningHosts) -> None:
         if (checkpoints := self._bench.checkpoints_of(job)) is not None:
@@ -88,18 +119,20 @@ class Endings:
         self._bench.store.record_interruption(job.name, log_starts, now=self._bench.clock())
         self._bench.activity.set()
 
-    def _record_exit(self, job: TrainingJobRecord, running: RunningHosts) -> None:
+    def _record_exit(self, job: TrainingJobRecord, running: RunningHosts, endings: Sequence[Ending]) -> None:
         store = self._bench.store
         exits = [member.exit for member in running.members if member.exit is not None]
-        if any(one.oom_killed for one in exits):
-            store.add_warning(job.name, "the container was killed for using more memory than its limit")
+        memory = next((one for one in exits if one.oom_killed), None)
+        memory = memory or next((ending.state for ending in endings if ending.ran_out_of_memory), None)
+        if memory is not None:
+            store.add_warning(job.name, f"the container was {memory_in_words(memory)}: {memory_advice(memory)}")
         found = store.training_job(job.name).metrics
         for warning in missing_metrics(job.spec.metric_definitions, found, running.lines):
             store.add_warning(job.name, warning)
         failed, exit_code, reason = running.first_failed, running.exit_code, ""
         if failed is not None and job.stop_reason is None:
             text = read_failure(self._bench.folder(job.name).host(failed.name).opt_ml.failure)
-            reason = algorithm_error(text, exit_code)
+            reason = algorithm_error(text or (memory_in_words(memory) if memory is not None else ""), exit_code)
         times = [one.finished_at for one in exits if one.finished_at is not None]
         store.record_exit(job.name, exit_code, now=max(times, default=self._bench.clock()))
         store.change_status(
@@ -108,7 +141,9 @@ class Endings:
             now=self._bench.clock(),
             message="Packing the model",
             failure_reason=reason,
+            failure_kind=FailureKind.ALGORITHM if reason else None,
         )
+        self.finish(store.training_job(job.name))
 
     # From the recorded exit to the end
 
@@ -133,8 +168,7 @@ class Endings:
         except (OSError, TunerError) as error:
             if needs_room(error):
                 raise  # the job stays as it is, with all that it has learned: the next process packs again
-            reason = f"ClientError: the model could not be delivered: {error}"
-            self._end(job, SecondaryStatus.FAILED, failure_reason=reason)
+            self._could_not_deliver(job, error)
             return
         for warning in warnings:
             store.add_warning(job.name, warning)
@@ -143,7 +177,12 @@ class Endings:
         elif job.exit_code == 0:
             self._end(job, SecondaryStatus.COMPLETED, "Completed")
         else:
-            self._end(job, SecondaryStatus.FAILED, failure_reason=job.failure_reason)
+            self._fail(job, FailureKind.ALGORITHM, job.failure_reason)
+
+    def _could_not_deliver(self, job: TrainingJobRecord, error: OSError | TunerError) -> None:
+        """The training itself has ended: it is not done again, but a full disk is no fault of its configuration."""
+        kind = FailureKind.CLIENT if loss_of_refusal(error) is None else FailureKind.INTERNAL
+        self._fail(job, kind, kind.reason(f"the model could not be delivered: {error}"))
 
     def close(self) -> None:
         """Call off what is being packed."""
@@ -155,12 +194,18 @@ class Endings:
         status, message = _STOPPED.get(job.stop_reason, (SecondaryStatus.STOPPED, message))
         self._end(job, status, message)
 
+    def _fail(self, job: TrainingJobRecord, kind: FailureKind, reason: str) -> None:
+        self._end(job, SecondaryStatus.FAILED, reason, failure_kind=kind)
+
     def _end(
-        self, job: TrainingJobRecord, status: SecondaryStatus, message: str = "", *, failure_reason: str = ""
+        self,
+        job: TrainingJobRecord,
+        status: SecondaryStatus,
+        message: str,
+        *,
+        failure_kind: FailureKind | None = None,
     ) -> None:
-        self._decided[job.name] = _Outcome(
-            status=status, message=message or failure_reason, failure_reason=failure_reason
-        )
+        self._decided[job.name] = _Outcome(status=status, message=message, failure_kind=failure_kind)
         self._bench.removals.begin(job.name, several=len(job.spec.hosts) > 1)
         self.record(job)
 
@@ -168,7 +213,7 @@ class Endings:
         """Record the outcome of a job if it has one; return whether it has.
 
         The next job need not wait until the containers are gone. But a lease ends with its container, so a job that has
-        one ends after that.
+        one ends after that. The message of a failure is its reason.
         """
         if job.name not in self._decided:
             return False
@@ -180,10 +225,15 @@ class Endings:
             outcome.status,
             now=self._bench.clock(),
             message=outcome.message,
-            failure_reason=outcome.failure_reason,
+            failure_reason="" if outcome.failure_kind is None else outcome.message,
+            failure_kind=outcome.failure_kind,
         )
+        self._clear_up(job)
+        return True
+
+    def _clear_up(self, job: TrainingJobRecord) -> None:
+        """A job has ended, and that is recorded."""
         self._bench.let_go_of_checkpoints(job.name)
         for host in job.spec.hosts:
             remove_fifos(self._bench.folder(job.name).host(host.name).opt_ml)
         self._bench.activity.set()
-        return True

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
@@ -114,6 +114,7 @@ class Feeds(Protocol):
 class RunningHost:
     """One container as this process follows it. `exit` is its state once it has ended, `lost` if it was removed.
 
+    `last_seen` is when it was last seen to run, None where it never was; `memory_peak_bytes` what it had used then.
     `look` is at work while the engine is asked about it.
     """
 
@@ -124,6 +125,8 @@ class RunningHost:
     exit: ContainerState | None = None
     lost: bool = False
     checked: float = field(default=float("-inf"))
+    last_seen: float | None = None
+    memory_peak_bytes: int | None = None
     look: Background[ContainerState] | None = None
 
     @property
@@ -213,7 +216,7 @@ class RunningHosts:
                     member.look = Background.of_engine(partial(self._look, member), self._threads)
                 if member.look is not None and member.look.is_done:
                     look, member.look = member.look, None
-                    self._check(member, look)
+                    self._check(member, look, now)
 
     def close(self) -> None:
         """Stop following; containers go on."""
@@ -231,7 +234,7 @@ class RunningHosts:
             member.intake.check_silence()
         return state
 
-    def _check(self, member: RunningHost, look: Background[ContainerState]) -> None:
+    def _check(self, member: RunningHost, look: Background[ContainerState], now: float) -> None:
         """What a look has found: whether the container has ended."""
         try:
             state = look.result()
@@ -241,8 +244,10 @@ class RunningHosts:
             return
         if state.status is ContainerStatus.EXITED:
             if member.intake.finish():
-                member.exit = state
-        elif member.intake.stream_has_ended:
+                member.exit = replace(state, memory_peak_bytes=state.memory_peak_bytes or member.memory_peak_bytes)
+            return
+        member.last_seen, member.memory_peak_bytes = now, state.memory_peak_bytes or member.memory_peak_bytes
+        if member.intake.stream_has_ended:
             member.intake.follow_again()
 
     def _signal(self, signal_name: str) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Container, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from contracts.metrics import MetricDefinition
@@ -18,6 +19,7 @@ _END_SECONDS = 0.25
 _REST_SECONDS = 10.0
 #: How often the ledger is written while nothing is found in the lines, in seconds.
 _LEDGER_SECONDS = 1.0
+_BLOCK_BYTES = 1 << 20
 
 
 class LogIntake:
@@ -125,6 +127,18 @@ class LogIntake:
             is_read_back=is_read_back,
         )
         self._next_ledger = self._clock() + _LEDGER_SECONDS
+
+
+def end_of_log(log_file: Path) -> LogStart:
+    """Where a host's log ends, and that of its next container will begin: after its last whole line."""
+    lines = size = whole = 0
+    with suppress(FileNotFoundError), log_file.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            lines += block.count(b"\n")
+            if (last := block.rfind(b"\n")) >= 0:
+                whole = size + last + 1
+            size += len(block)
+    return LogStart(lines=lines, bytes=whole)
 
 
 def missing_metrics(definitions: Sequence[MetricDefinition], found: Container[str], lines: int) -> list[str]:

@@ -51,14 +51,14 @@ class Loss:
 class Ending:
     """What is known of the container whose end decides for its job.
 
-    `state` is None where the engine has no such container (any more). `signals` are those that were sent through the
-    engine by others than us, `engine_started` is when the engine that answers now came up, `last_seen` when the
-    container was last known to run; times are seconds since the epoch. `ran_out_of_memory` says that by the kernel's
-    log a process of it was killed because the whole machine had no memory left, `gpu_trouble` what is wrong with a GPU
-    that it had. `unexplained_kills` is how often the job has ended by a SIGKILL from nobody knows whom before.
+    `signals` are those that were sent through the engine by others than us, `engine_started` is when the engine that
+    answers now came up, `last_seen` when the container was last known to run; times are seconds since the epoch.
+    `ran_out_of_memory` says that by the kernel's log a process of it was killed because the whole machine had no memory
+    left, `gpu_trouble` what is wrong with a GPU that it had. `unexplained_kills` is how often the job has ended by a
+    SIGKILL from nobody knows whom before.
     """
 
-    state: ContainerState | None
+    state: ContainerState
     signals: Sequence[str] = ()
     engine_started: float | None = None
     last_seen: float | None = None
@@ -67,11 +67,14 @@ class Ending:
     unexplained_kills: int = 0
 
 
+def loss_of_missing() -> Loss:
+    """The loss of a container that the engine has not any more."""
+    return Loss(cause=LossCause.CONTAINER_REMOVED, reason="the container was removed from outside")
+
+
 def loss_of_ending(ending: Ending) -> Loss | None:
     """The loss that `ending` was; None where it is the algorithm's own, to be judged by its exit code."""
     state = ending.state
-    if state is None:
-        return Loss(cause=LossCause.CONTAINER_REMOVED, reason="the container was removed from outside")
     if state.oom_killed or ending.ran_out_of_memory:
         return None
     if state.exit_code != 0 and ending.gpu_trouble is not None:
@@ -155,6 +158,13 @@ def memory_in_words(state: ContainerState) -> str:
         return f"killed because the machine ran out of memory{peak}"
     peak = "" if state.memory_peak_bytes is None else f" (peak {_gib(state.memory_peak_bytes)})"
     return f"killed for using more memory than its limit of {_gib(state.memory_limit_bytes)}{peak}"
+
+
+def memory_advice(state: ContainerState) -> str:
+    """What to do about a container that was killed for its memory."""
+    if state.memory_limit_bytes is None:
+        return "run fewer jobs at once, or give each a limit (memory in algodock.toml), so that one cannot take it all"
+    return "let it use less (a smaller batch), or choose a larger InstanceType, or memory in algodock.toml"
 
 
 def _gib(count: int) -> str:

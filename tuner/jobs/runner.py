@@ -10,6 +10,7 @@ from typing import Any
 
 from contracts.jobs import SecondaryStatus
 from tuner.engine.protocol import Engine
+from tuner.engine.witness import Witness
 from tuner.jobs.activity import Activity
 from tuner.jobs.ending import Endings
 from tuner.jobs.gpu_leases import GpuLeases
@@ -27,7 +28,7 @@ class JobRunner:
 
     Only that thread touches the store. What takes long, downloads and packing and what the engine is asked to do, goes
     to other threads, or to `executor` where one is given; a later step sees what came of it. `leases` has the GPUs that
-    jobs may get.
+    jobs may get, `witness` is asked how a container came to its end.
     """
 
     def __init__(
@@ -39,9 +40,10 @@ class JobRunner:
         leases: GpuLeases,
         *,
         executor: Executor | None = None,
+        witness: Witness | None = None,
     ) -> None:
         self._leases = leases
-        self._bench = Workbench(store, engine, profile, clock, executor)
+        self._bench = Workbench(store, engine, profile, clock, executor, witness=witness or Witness())
         self._endings = Endings(self._bench)
         self._starts = Starts(self._bench, self._endings, leases)
         self._watch = Watch(self._bench, self._endings)

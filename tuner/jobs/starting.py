@@ -10,6 +10,7 @@ from tuner.jobs.containers import JobContainers, training_containers
 from tuner.jobs.creation import Created, Creation, Describe
 from tuner.jobs.ending import Endings
 from tuner.jobs.gpu_leases import GpuLeases
+from tuner.jobs.losses import Losses
 from tuner.jobs.preparation import Preparation
 from tuner.jobs.time_limits import limit_time
 from tuner.jobs.workbench import Workbench
@@ -24,6 +25,7 @@ class Starts:
         self._bench = workbench
         self._endings = endings
         self._leases = leases
+        self._losses = Losses(workbench)
         self._creations: dict[str, Creation] = {}
 
     def begin(self, job: TrainingJobRecord) -> Created | None:
@@ -45,10 +47,9 @@ class Starts:
         """
         store, now = self._bench.store, self._bench.clock()
         job = limit_time(store, job, now)
-        if job.stop_reason is not None:
-            self._stop(job)
+        if self._is_held_up(job):
             return None
-        if job.status is SecondaryStatus.INTERRUPTED:
+        if job.status in {SecondaryStatus.INTERRUPTED, SecondaryStatus.RESTARTING}:
             store.change_status(job.name, SecondaryStatus.STARTING, now=now, message="Preparing the containers again")
         creation = self._creations.get(job.name) or self._begin_creation(job, now, is_new=is_new)
         if creation.is_to_begin:
@@ -79,6 +80,13 @@ class Starts:
         """Call off what has not come to its end."""
         for creation in self._creations.values():
             creation.call_off()
+
+    def _is_held_up(self, job: TrainingJobRecord) -> bool:
+        """Whether a job is to stop, which is seen to, or has lost its containers too lately to start again."""
+        if job.stop_reason is not None:
+            self._stop(job)
+            return True
+        return job.status is SecondaryStatus.RESTARTING and not self._losses.is_waited_out(job)
 
     def _stop(self, job: TrainingJobRecord) -> None:
         """End a job that was asked to stop, once no container of it is being created any more."""

@@ -20,9 +20,9 @@ def limit_time(store: Store, job: TrainingJobRecord, now: float) -> TrainingJobR
 
 
 def _trained_seconds(store: Store, job: TrainingJobRecord, now: float) -> float:
-    """How long the job has trained, without the times in which it was interrupted."""
+    """How long the job has trained, without the times in which it was interrupted or had lost its containers."""
     assert job.training_start_time is not None
-    if job.spec.max_wait_seconds is None:
+    if job.spec.max_wait_seconds is None and not job.losses:
         return now - job.training_start_time
     return sum(
         (one.end_time or now) - one.start_time

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 
 from tuner.engine.protocol import HOME_LABEL, JOB_LABEL, Engine, EngineFacts
+from tuner.engine.witness import Witness
 from tuner.errors import ResourceNotFound
 from tuner.jobs.activity import Activity
 from tuner.jobs.background import EngineThreads
@@ -25,6 +26,7 @@ class Workbench:
 
     `activity` is set, from other threads, whenever a step would have something to do. Downloads and packing go to
     `executor`, what the engine takes its time for to `engine_threads`: neither waits for the other.
+    `witness` is asked how a container came to its end.
     """
 
     def __init__(
@@ -34,11 +36,14 @@ class Workbench:
         profile: HostProfile,
         clock: Callable[[], float],
         executor: Executor | None,
+        *,
+        witness: Witness,
     ) -> None:
         self.store = store
         self.engine = engine
         self.profile = profile
         self.clock = clock
+        self.witness = witness
         self.activity = Activity()
         self.executor = executor or ThreadPoolExecutor(_TRANSFER_THREADS, "transfers of jobs")
         self.engine_threads = EngineThreads(

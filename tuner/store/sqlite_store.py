@@ -275,6 +275,11 @@ class Store(JobTable, LedgerTable):
                 " SELECT name, losses, ?, ?, ? FROM training_job WHERE name = ?",
                 (cause, reason, now, name),
             )
+            db.execute(
+                "INSERT INTO warning (training_job, text)"
+                " SELECT name, 'attempt ' || losses || ' was lost: ' || ? FROM training_job WHERE name = ?",
+                (reason, name),
+            )
             self._begin_logs(name, log_starts or {})
             if status is SecondaryStatus.FAILED:
                 self._change_status(

@@ -14,7 +14,14 @@ from tuner.errors import (
     GpuUnavailable,
     ImageNotFound,
 )
-from tuner.jobs.outcomes import Ending, loss_of_ending, loss_of_refusal, memory_in_words, retry_delay_seconds
+from tuner.jobs.outcomes import (
+    Ending,
+    loss_of_ending,
+    loss_of_missing,
+    loss_of_refusal,
+    memory_in_words,
+    retry_delay_seconds,
+)
 
 C = LossCause
 #: When the container of all cases started and ended, and when an engine came up that has restarted since.
@@ -84,10 +91,7 @@ def test_what_an_ending_means(case: str, exit_code: int, facts: dict[str, Any], 
 
 def test_a_container_that_is_gone_was_removed_by_somebody() -> None:
     """Nothing is known of it, so nothing can be held against its configuration."""
-    loss = loss_of_ending(Ending(state=None))
-
-    assert loss is not None
-    assert C.CONTAINER_REMOVED is loss.cause
+    assert C.CONTAINER_REMOVED is loss_of_missing().cause
 
 
 def test_a_kill_for_memory_is_the_configurations_doing() -> None:

@@ -2,6 +2,7 @@
 
 import tarfile
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -155,10 +156,10 @@ def test_an_image_without_train_fails_with_the_engines_reason(make_home: MakeHom
 def test_a_refused_creation_fails_the_job(make_home: MakeHome) -> None:
     """What the engine says reaches the user."""
     home = make_home(train)
-    home.engine.refuse_next("create", EngineRejected("no space left on device"))
+    home.engine.refuse_next("create", EngineRejected("invalid mount path"))
     submit(home)
 
-    assert "ClientError: no space left on device" == home.run("job-1").failure_reason
+    assert "ClientError: invalid mount path" == home.run("job-1").failure_reason
 
 
 def test_a_stop_sends_sigterm_and_keeps_what_was_saved(make_home: MakeHome) -> None:
@@ -348,16 +349,6 @@ def test_an_unreachable_engine_changes_nothing(make_home: MakeHome) -> None:
     assert SecondaryStatus.COMPLETED is home.run("job-1").status
 
 
-def test_a_container_removed_from_outside_is_a_failure_that_says_so(make_home: MakeHome) -> None:
-    """Somebody pruned it."""
-    home = make_home(train)
-    submit(home)
-    home.controller.step()
-    home.engine.remove(home.container_of("job-1"))
-
-    assert "InternalServerError: the container was removed" in home.run("job-1").failure_reason
-
-
 def test_stopping_a_container_that_is_gone_ends_the_job(make_home: MakeHome) -> None:
     """Removed from outside and stopped in the same moment."""
     home = make_home(train)
@@ -393,12 +384,16 @@ def test_an_out_of_memory_kill_is_said(make_home: MakeHome) -> None:
         yield
 
     home = make_home(waiting)
+    home.profile = replace(home.profile, memory_bytes=2**30)
+    home.restart()
     submit(home)
     home.controller.step()
     home.engine.finish(home.container_of("job-1"), 137, oom_killed=True)
-    home.run("job-1")
+    job = home.run("job-1")
 
-    assert "the container was killed for using more memory than its limit" in home.store.warnings("job-1")
+    reason = "killed for using more memory than its limit of 1.0 GiB"
+    assert f"AlgorithmError: {reason}, exit code: 137" == job.failure_reason
+    assert any(text.startswith(f"the container was {reason}: let it use less") for text in home.store.warnings("job-1"))
 
 
 def test_a_metric_that_was_never_found_is_said(make_home: MakeHome) -> None:
