@@ -2,7 +2,7 @@
 
 What is taken is listed, so that a member which a newer service model brings is refused until somebody has decided.
 Some members are taken and have no effect, because they change nothing about a job on one machine: RoleArn, Tags,
-VpcConfig, KMS keys, volumes, encryption between hosts, retries after internal errors of the service,
+VpcConfig, KMS keys, volumes, encryption between hosts,
 checks of its hardware, and the names of experiments.
 """
 
