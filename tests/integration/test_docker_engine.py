@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from engine_conformance import UNTIL_GO, EngineConformance, ImageOf, eventually, lines, run, unique_name
+from engine_conformance import EngineConformance, ImageOf, eventually, lines, run, unique_name
+from engine_programs import UNTIL_GO
 from network_conformance import NetworkConformance
 from shell_image import ShellAlgorithm
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 
 import pytest
-from engine_conformance import TALKS, ImageOf, unique_name
+from engine_conformance import ImageOf, unique_name
+from engine_programs import TALKS
 
 from tuner.engine.protocol import ContainerSpec, Engine, NetworkSummary
 from tuner.errors import EngineRejected

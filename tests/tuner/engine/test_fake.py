@@ -6,7 +6,8 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from engine_conformance import DEAF, TALKS, EngineConformance, ImageOf, Program, lines
+from engine_conformance import EngineConformance, ImageOf, lines
+from engine_programs import DEAF, TALKS, Program
 from network_conformance import NetworkConformance
 
 from tuner.engine.fake import FakeEngine, FakeImage
