@@ -203,10 +203,16 @@ def _display(first: TuningSnapshot, *, as_json: bool) -> Display:
 
 def _follow(name: str, display: Display, store: Store, machine: Machine, come_back: str) -> TuningSnapshot:
     snapshot = read_tuning_job(store, name, machine.clock())
+    said: set[tuple[str, str]] = set()
 
     def has_ended() -> bool:
         nonlocal snapshot
         snapshot = read_tuning_job(store, name, machine.clock())
+        for trial in snapshot.trials:
+            for warning in () if trial.is_finished else store.warnings(trial.name):
+                if (trial.name, warning) not in said:
+                    said.add((trial.name, warning))
+                    display.say(f"Warning, trial {trial.trial_index}: {warning}")
         display.show(snapshot)
         return snapshot.job.status.is_terminal
 

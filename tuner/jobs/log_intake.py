@@ -46,7 +46,7 @@ class LogIntake:
         self._assembler = LineAssembler(after=start.lines)
         self._end = start
         self._place = LogPosition()
-        self._next_ledger = float("-inf")
+        self._next_ledger = clock() + _LEDGER_SECONDS
         log_file.parent.mkdir(parents=True, exist_ok=True)
         self._file = log_file.open("ab")
         self._file.truncate(start.bytes)

@@ -1,6 +1,7 @@
 """What is found in one container's log, and what was read of it, on its way to the store: both in one transaction."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from contracts.jobs import JobKind
@@ -9,6 +10,7 @@ from tuner.engine.protocol import FrameBlock
 from tuner.jobs.log_follower import LogPosition
 from tuner.jobs.log_lines import LineBlock
 from tuner.jobs.metric_scraper import MetricScraper
+from tuner.jobs.objective_watch import ObjectiveWatch
 from tuner.store.ledger_table import LedgerEntry
 from tuner.store.records import Observation
 from tuner.store.sqlite_store import Store
@@ -19,6 +21,7 @@ class LogRecord:
 
     A container that an earlier process has followed has an entry in the ledger already, which says how far it came.
     Everything is then read again from the beginning; the entry stays as it is until the reading has come so far.
+    `watch` warns while the container runs where the objective does not appear in its lines.
     """
 
     def __init__(
@@ -31,10 +34,14 @@ class LogRecord:
         container: str,
         definitions: Sequence[MetricDefinition] = (),
         first_line: int = 0,
+        watch: ObjectiveWatch | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._kind, self._job, self._host, self._container = kind, job, host, container
         self._first_line = first_line
+        self._watch = watch
+        self._clock = clock
         self._scraper = MetricScraper(definitions)
         self._observations: list[Observation] = []
         self._frames = self._bytes = self._lines = self._matched = self._captures = 0
@@ -68,7 +75,10 @@ class LogRecord:
     def read(self, lines: LineBlock) -> None:
         """Read further lines."""
         self._lines += len(lines)
-        for found in self._scraper.scan(lines.text):
+        matched = self._scraper.scan(lines.text)
+        if self._watch is not None:
+            self._watch.read(lines, matched)
+        for found in matched:
             self._matched += 1
             self._captures += len(found.captures)
             moment = _seconds(lines.timestamps[found.index]) if found.captures else 0.0
@@ -116,12 +126,14 @@ class LogRecord:
         elif self._observations:
             self._store.record_observations(self._job, self._observations)
         self._observations = []
-        self._warn(gaps)
+        self._warn(gaps, is_over=is_read_back)
 
-    def _warn(self, gaps: Sequence[str]) -> None:
+    def _warn(self, gaps: Sequence[str], *, is_over: bool) -> None:
         for gap in gaps[self._gaps_said :]:
             self._say(f"lines of the log of {self._host} may be missing, with the numbers in them: {gap}")
         self._gaps_said = len(gaps)
+        if self._watch is not None and not is_over and (warning := self._watch.warning(self._clock())) is not None:
+            self._say(warning)
         while self._scraper.warnings:
             self._say(self._scraper.warnings.pop())
 

@@ -11,6 +11,7 @@ from tuner.jobs.folder import channels_of
 from tuner.jobs.hosts import RunningHost, RunningHosts, start_containers, start_created
 from tuner.jobs.log_intake import LogIntake
 from tuner.jobs.log_record import LogRecord
+from tuner.jobs.objective_watch import ObjectiveWatch
 from tuner.jobs.time_limits import limit_time
 from tuner.jobs.workbench import Workbench
 from tuner.store.records import TrainingJobRecord
@@ -94,6 +95,8 @@ class Watch:
                     container=container_ids[host.name],
                     definitions=job.spec.metric_definitions,
                     first_line=start.lines,
+                    watch=self._objective_watch(job) if host.name == job.spec.hosts[0].name else None,
+                    clock=bench.clock,
                 ),
             )
             feeds = [
@@ -109,6 +112,18 @@ class Watch:
         self._running[job.name] = RunningHosts(bench.engine, members, bench.engine_threads)
         if (checkpoints := bench.checkpoints_of(job)) is not None:
             checkpoints.start()
+
+    def _objective_watch(self, job: TrainingJobRecord) -> ObjectiveWatch | None:
+        """Of a trial: what warns where its objective does not appear. None once it has, or the warning is there."""
+        if job.tuning_job is None:
+            return None
+        store = self._bench.store
+        name = store.tuning_job(job.tuning_job).metric_of(job)
+        begins = f"metric {name!r} has not appeared"
+        if name in job.metrics or any(warning.startswith(begins) for warning in store.warnings(job.name)):
+            return None
+        definition = next((one for one in job.spec.metric_definitions if one.name == name), None)
+        return None if definition is None else ObjectiveWatch(definition, self._bench.clock())
 
     def _look(self, job: TrainingJobRecord, running: RunningHosts) -> None:
         store, now = self._bench.store, self._bench.clock()
