@@ -110,12 +110,14 @@ def test_of_several_definitions_both_choices_are_made_again(worked: Work) -> Non
     ]
 
 
-def test_a_trial_that_failed_at_once_was_known_to_the_next_of_the_same_step(worked: Work) -> None:
-    """It was created, refused by the engine, and had ended when the second one was suggested."""
+def test_a_trial_that_is_refused_was_pending_to_the_next_of_the_same_step(worked: Work) -> None:
+    """The engine refuses it in the background, while the second one is suggested."""
     home = worked(learn, jobs=3, parallel=3, refused_in=(0,))
     first, second, third = home.store.trials("tune")
 
-    assert [(first.name, True)] == [(one.name, one.is_finished) for one in known_when_suggested(second, [first, third])]
+    assert [(first.name, False)] == [
+        (one.name, one.is_finished) for one in known_when_suggested(second, [first, third])
+    ]
 
 
 def test_a_trial_that_ended_later_was_pending(worked: Work) -> None:

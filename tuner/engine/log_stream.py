@@ -1,7 +1,7 @@
 """The bytes of a container's log off the wire, as fast as Python can.
 
-Docker sends each frame as a chunk of its own of the HTTP body. The HTTP library hands those out one by one, at twenty
-microseconds each, which for a chatty container is slower than the engine. So the body is read here as it lies in the
+Docker sends each frame as a chunk of its own of the HTTP body. The HTTP library hands those out one by one, which for a
+chatty container is slower than the engine. So the body is read here as it lies in the
 socket, many chunks at a time.
 """
 
@@ -21,7 +21,7 @@ _READ_BYTES = 262_144
 #: A read that gives so much finds more next time; one that gives less is followed by a pause.
 _MUCH_BYTES = 8192
 #: How long the pauses of a followed log are, in seconds: from the first to the last, each twice the one before. Without
-#: them each line of a busy container wakes a thread. The engine's end of the socket holds some 250 lines: a container
+#: them each line of a busy container wakes a thread. The engine's end of the socket holds a few pages of lines: a container
 #: that prints more within a pause waits for its end, and the next read, which then gives much, ends the pauses.
 _FIRST_PAUSE, _LAST_PAUSE = 0.001, 0.05
 

@@ -3,8 +3,8 @@
 So a job that is completed has ordinary ranges and settings, which are validated, stored and shown like any other, and
 everybody can read what was chosen. What the request gives itself is kept. AutoParameters that are eligible become
 ranges, the others static hyperparameters: see `automatic_ranges`. Source for what may be chosen: API reference,
-Autotune; what the service chooses is not published. RetryStrategy, which the service would choose too, has no effect
-on one machine.
+Autotune; what the service chooses is not published. RetryStrategy, which the service would choose too, has a default of
+its own here (docs/outcomes.md).
 """
 
 import copy
