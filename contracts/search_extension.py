@@ -13,6 +13,7 @@ from contracts.early_stopping import ForecastStopping
 from contracts.expressions import Operation, names_in, parse_condition
 from contracts.metrics import Objective
 from contracts.ranges import CategoricalParameterRange, ParameterRange
+from contracts.tuning import SuggestionsBy
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,7 +137,7 @@ class TextBelief:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SearchExtension:
-    """A search file. `prior_belief` is by hyperparameter."""
+    """A search file. `prior_belief` is by hyperparameter; `hyperband_suggestions` are those of Strategy Hyperband."""
 
     first_configurations: tuple[Mapping[str, str], ...] = ()
     conditions: tuple[Condition, ...] = ()
@@ -145,6 +146,7 @@ class SearchExtension:
     second_objective: Objective | None = None
     prior_belief: Mapping[str, NumberBelief | TextBelief] = field(default_factory=dict)
     early_stopping: ForecastStopping | None = None
+    hyperband_suggestions: SuggestionsBy = SuggestionsBy.RANDOM
 
     @classmethod
     def from_extension(cls, extension: Mapping[str, Any]) -> "SearchExtension":
@@ -165,4 +167,7 @@ class SearchExtension:
                 for name, entry in extension.get("PriorBelief", {}).items()
             },
             early_stopping=None if stopping is None else ForecastStopping.from_extension(stopping),
+            hyperband_suggestions=SuggestionsBy(
+                extension.get("Hyperband", {}).get("Suggestions", SuggestionsBy.RANDOM)
+            ),
         )

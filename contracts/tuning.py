@@ -56,6 +56,13 @@ class Hyperband:
         return cls(least=min(band.get("MinResource", 1), most), most=most)
 
 
+class SuggestionsBy(StrEnum):
+    """How Hyperband's configurations are chosen, where a search file says it: the service's are drawn at random."""
+
+    RANDOM = "Random"
+    BAYESIAN = "Bayesian"
+
+
 class WarmStartType(StrEnum):
     """How much a tuning job has in common with those that it starts from."""
 

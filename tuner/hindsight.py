@@ -13,16 +13,18 @@ Where what is suggested anew is not what the trial was given, the explanation wo
 made: another version of Algodock may have suggested it, or the machine's clock been set back.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from contracts.jobs import SecondaryStatus
+from tuner.forecasts import Forecasts
 from tuner.search.explanation import Explanation, Knowledge, Origin, explain
+from tuner.search.trials import Forecast
 from tuner.store.records import TrainingJobRecord, TuningJobRecord
 from tuner.store.sqlite_store import Store
 from tuner.suggestions import NextTrials, Suggestions, as_trial
 
-_ORIGINS = {"Random": Origin.RANDOM, "Hyperband": Origin.RANDOM, "Grid": Origin.GRID}
+_ORIGINS = {"Random": Origin.RANDOM, "Grid": Origin.GRID}
 
 
 def known_when_suggested(trial: TrainingJobRecord, trials: Sequence[TrainingJobRecord]) -> list[TrainingJobRecord]:
@@ -48,6 +50,7 @@ class Hindsight:
     job: TuningJobRecord
     trials: Sequence[TrainingJobRecord]
     next_trials: NextTrials
+    forecasts: Mapping[str, Forecast]
     _by_definition: dict[str | None, Suggestions] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,7 +59,9 @@ class Hindsight:
     @classmethod
     def of(cls, store: Store, job: TuningJobRecord) -> "Hindsight":
         """That of a job as `store` knows it."""
-        return cls(job=job, trials=store.trials(job.name), next_trials=NextTrials.of(store, job))
+        trials = store.trials(job.name)
+        forecasts = Forecasts(store=store, job=job).of(trials)
+        return cls(job=job, trials=trials, next_trials=NextTrials.of(store, job), forecasts=forecasts)
 
     def explanations(self) -> Iterator[Explanation]:
         """Of every trial, in the order of suggestion. Each takes about as long as two suggestions did."""
@@ -67,7 +72,7 @@ class Hindsight:
         known = known_when_suggested(trial, self.trials)
         definition = self.job.definition_of(trial)
         suggestions = self._by_definition[definition.name]
-        origin, surrogate = _ORIGINS.get(self.job.spec.strategy), None
+        origin, surrogate = _ORIGINS.get(self.job.suggesting), None
         again = self.next_trials.next(known)
         if again is None or again.definition != definition or dict(again.tuned) != dict(trial.tuned):
             origin = Origin.UNKNOWN
@@ -77,5 +82,9 @@ class Hindsight:
             surrogate = suggestions.surrogate(known)
             origin = Origin.START if surrogate is None else Origin.MODEL
         return explain(
-            as_trial(self.job, trial), Knowledge.of(suggestions.own(known)), suggestions.goal, surrogate, origin=origin
+            as_trial(self.job, trial, self.forecasts.get(trial.name)),
+            Knowledge.of(suggestions.own(known)),
+            suggestions.goal,
+            surrogate,
+            origin=origin,
         )

@@ -20,8 +20,6 @@ from tuner.suggestions import NextTrials, Suggestions
 
 #: Added to the number of trials: what is drawn here is independent of what the next suggestion draws.
 _APART = 1_000_000_000
-#: Whose trials are independent draws, so that those that have been tell of those to come.
-_DRAWING = frozenset({"Random", "Hyperband"})
 
 
 def has_converged(next_trials: NextTrials, ended: Sequence[TrainingJobRecord]) -> bool:
@@ -49,7 +47,7 @@ def has_converged(next_trials: NextTrials, ended: Sequence[TrainingJobRecord]) -
 def _chance(suggestions: Suggestions, ended: Sequence[TrainingJobRecord], enough: float, to_come: int) -> float:
     """The chance of a gain where all trials to come are of one definition."""
     job = suggestions.job
-    if job.spec.strategy in _DRAWING:
+    if job.suggesting == "Random":  # independent draws, so those that have been tell of those to come
         given = len(job.search.first_configurations)
         drawn = [trial for trial in ended if (trial.trial_index or 0) > given]
         return chance_by_draws(_outcomes(job, drawn), enough, to_come)

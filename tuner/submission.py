@@ -157,7 +157,7 @@ def warm_start_in_words(store: Store, job: TuningJobRecord) -> str | None:
     warm_start = job.spec.warm_start
     if warm_start is None:
         return None
-    if job.spec.strategy != "Bayesian":
+    if job.suggesting != "Bayesian":
         effect = "they change nothing about this job"
         if warm_start.is_identical:
             repeated = "" if job.spec.strategy == "Grid" else "what they tried is not tried again, and "

@@ -15,6 +15,7 @@ from contracts.jobs import ObjectiveStatus, StopReason, TuningJobSpec
 from contracts.ranges import ParameterRange, is_of_kind
 from contracts.search_extension import SearchExtension
 from tuner.errors import Violation, ViolationKind
+from tuner.forecasts import Forecasts
 from tuner.requests.front_door import raise_violations
 from tuner.requests.search_file import LoadedSearch
 from tuner.search.activity import Activity
@@ -26,7 +27,7 @@ from tuner.search.goal import Goal
 from tuner.search.space import SearchSpace
 from tuner.search.strategy import make_strategy, trial_generator
 from tuner.search.surrogate import Surrogate
-from tuner.search.trials import Parent, Trial
+from tuner.search.trials import Forecast, Parent, Trial
 from tuner.store.parents import parent_jobs
 from tuner.store.records import TrainingJobRecord, TuningJobRecord
 from tuner.store.sqlite_store import Store
@@ -82,6 +83,7 @@ class Suggestions:
     job: TuningJobRecord
     definition: TrainingDefinition
     parents: tuple[Parent, ...]
+    forecasts: Forecasts
     space: SearchSpace = field(init=False)
     goal: Goal = field(init=False)
     belief: Belief | None = field(init=False)
@@ -99,7 +101,12 @@ class Suggestions:
     @classmethod
     def of(cls, store: Store, job: TuningJobRecord, definition: TrainingDefinition) -> "Suggestions":
         """Those of a definition of a job as `store` knows it."""
-        return cls(job=job, definition=definition, parents=parents_of(store, job))
+        return cls(
+            job=job,
+            definition=definition,
+            parents=parents_of(store, job),
+            forecasts=Forecasts(store=store, job=job),
+        )
 
     def next(self, trials: Sequence[TrainingJobRecord]) -> Mapping[str, str] | None:
         """The tuned hyperparameters of the trial after `trials`, which are all of the job, other definitions' included.
@@ -108,7 +115,7 @@ class Suggestions:
         """
         strategy = FirstConfigurations(
             self.job.search.first_configurations,
-            make_strategy(self.job.spec.strategy, self.goal, self.parents, self.belief),
+            make_strategy(self.job.suggesting, self.goal, self.parents, self.belief),
         )
         generator = trial_generator(self.job.random_seed, len(trials) + 1)
         return strategy.suggest(self.space, self.own(trials), generator)
@@ -129,7 +136,9 @@ class Suggestions:
 
     def own(self, trials: Sequence[TrainingJobRecord]) -> list[Trial]:
         """Those of `trials` that are of this definition, as a search sees them."""
-        return [as_trial(self.job, trial) for trial in trials if self.job.definition_of(trial) == self.definition]
+        own = [trial for trial in trials if self.job.definition_of(trial) == self.definition]
+        forecasts = self.forecasts.of(own)
+        return [as_trial(self.job, trial, forecasts.get(trial.name)) for trial in own]
 
     def history(self, trials: Sequence[TrainingJobRecord], generator: np.random.Generator) -> History:
         """What is known of this definition after `trials`, for a choice among definitions."""
@@ -173,7 +182,7 @@ def parents_of(store: Store, job: TuningJobRecord) -> tuple[Parent, ...]:
     return tuple(
         Parent(
             name=parent.name,
-            trials=_inherited(parent, store.trials(parent.name), definition.ranges, activity),
+            trials=_inherited(store, parent, definition.ranges, activity),
             is_identical=warm_start.is_identical,
         )
         for parent in parent_jobs(store, job)
@@ -181,12 +190,10 @@ def parents_of(store: Store, job: TuningJobRecord) -> tuple[Parent, ...]:
 
 
 def _inherited(
-    parent: TuningJobRecord,
-    records: Sequence[TrainingJobRecord],
-    ranges: Sequence[ParameterRange],
-    activity: Activity,
+    store: Store, parent: TuningJobRecord, ranges: Sequence[ParameterRange], activity: Activity
 ) -> tuple[Trial, ...]:
-    trials = []
+    trials, records = [], store.trials(parent.name)
+    forecasts = Forecasts(store=store, job=parent).of(records)
     for record in records:
         given = {**parent.definition_of(record).static, **record.tuned}
         inactive = activity.inactive_names(given)
@@ -195,7 +202,8 @@ def _inherited(
             parameter.name in given and is_of_kind(parameter, given[parameter.name]) for parameter in active
         ):
             configuration = {parameter.name: given[parameter.name] for parameter in active}
-            trials.append(replace(as_trial(parent, record), configuration=configuration))
+            trial = as_trial(parent, record, forecasts.get(record.name))
+            trials.append(replace(trial, configuration=configuration))
     return tuple(trials)
 
 
@@ -210,8 +218,8 @@ def _tells_something(parent: TuningJobRecord, record: TrainingJobRecord) -> bool
     return parent.value_of(record) is not None or record.stop_reason not in _NO_MORE_WANTED
 
 
-def as_trial(job: TuningJobRecord, record: TrainingJobRecord) -> Trial:
-    """What a search knows of one training job.
+def as_trial(job: TuningJobRecord, record: TrainingJobRecord, forecast: Forecast | None = None) -> Trial:
+    """What a search knows of one training job; of one that was stopped, a `forecast` of what it would have come to.
 
     Of one that has not ended, no values: what it has printed so far depends on when somebody looked, and the next
     suggestion must not.
@@ -226,4 +234,5 @@ def as_trial(job: TuningJobRecord, record: TrainingJobRecord) -> Trial:
         status=job.objective_status_of(record),
         objective=job.value_of(record),
         metrics={name: value for name, value in metrics.items() if value is not None},
+        forecast=forecast,
     )

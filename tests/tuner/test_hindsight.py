@@ -149,7 +149,9 @@ def test_a_trial_that_another_version_suggested_is_not_explained(worked: Work) -
     home = worked(learn, jobs=5, parallel=1, strategy="Bayesian")
     job, trials = home.store.tuning_job("tune"), home.store.trials("tune")
     other = replace(trials[-1], tuned={"learning_rate": "0.33"})
-    hindsight = Hindsight(job=job, trials=[*trials[:-1], other], next_trials=NextTrials.of(home.store, job))
+    hindsight = Hindsight(
+        job=job, trials=[*trials[:-1], other], next_trials=NextTrials.of(home.store, job), forecasts={}
+    )
 
     assert Origin.UNKNOWN is hindsight.explanation(other).origin
     assert hindsight.explanation(other).expectation is None

@@ -94,7 +94,7 @@ def _print_tuning_job(console: Console, hindsight: Hindsight, trials: Sequence[T
     click.echo(f"{job.name}, a tuning job: why its {words.count(len(trials), 'trial')} were suggested")
     _print_strategy(job)
     explanations = _explained(hindsight, trials)
-    if job.spec.strategy not in _STRATEGIES:
+    if not _is_told_in_words(job):
         several = len(job.spec.definitions) > 1
         is_bounded = bool(job.search.metric_constraints)
         headings = ["expected", f"{_PERCENT} between", *["keeps"] * is_bounded, "gain", "leaned on"]
@@ -135,8 +135,13 @@ def _cells(one: Explanation, *, is_bounded: bool) -> list[str]:
     ]
 
 
+def _is_told_in_words(job: TuningJobRecord) -> bool:
+    """Whether a strategy's trials are all suggested for the same reason."""
+    return job.suggesting != "Bayesian"
+
+
 def _print_strategy(job: TuningJobRecord) -> None:
-    if job.spec.strategy in _STRATEGIES:
+    if _is_told_in_words(job):
         click.echo(_STRATEGIES[job.spec.strategy])
         if job.search.prior_belief and job.spec.strategy != "Grid":
             click.echo(_BELIEVED)

@@ -40,6 +40,7 @@ SEARCH_SHAPES: Mapping[str, Mapping[str, Any]] = {
             "SecondObjective": "SecondObjective",
             "PriorBelief": "PriorBelief",
             "EarlyStopping": "EarlyStopping",
+            "Hyperband": "Hyperband",
         }
     ),
     "Text": _STRING,
@@ -61,6 +62,8 @@ SEARCH_SHAPES: Mapping[str, Mapping[str, Any]] = {
         {"Type": "StoppingType", "FalseStopRate": "Number", "MinimumEpochs": "Epochs", "Shadow": "Switch"}, "Type"
     ),
     "StoppingType": {"type": "string", "enum": ["Forecast"]},
+    "Hyperband": _structure({"Suggestions": "SuggestionsBy"}, "Suggestions"),
+    "SuggestionsBy": {"type": "string", "enum": ["Random", "Bayesian"]},
     "Epochs": {"type": "integer", "min": 1},
     "Switch": {"type": "boolean"},
 }

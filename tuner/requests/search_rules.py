@@ -43,6 +43,7 @@ def check_search_rules(extension: Mapping[str, Any], request: Mapping[str, Any])
         *_there_is_one_best_value(root, request),
         *_beliefs_are_of_the_ranges(root, ranges, spec),
         *_one_rule_stops_trials(root, spec),
+        *_suggestions_are_for_hyperband(root, spec),
     ]
 
 
@@ -254,3 +255,12 @@ def _one_rule_stops_trials(root: Node, spec: TuningJobSpec) -> _Found:
     ):
         if is_so:
             yield _refused(stopping.path, why, "with Shadow: true it only reports what it would have stopped")
+
+
+def _suggestions_are_for_hyperband(root: Node, spec: TuningJobSpec) -> _Found:
+    if root.has("Hyperband") and spec.strategy != "Hyperband":
+        yield _refused(
+            root.at("Hyperband"),
+            f"it says how Strategy Hyperband chooses configurations, and the request's Strategy is {spec.strategy}",
+            "leave it out, or ask for Strategy Hyperband",
+        )

@@ -68,6 +68,10 @@ class _Source:
         places = np.flatnonzero(np.isfinite(self.values))
         return _Source(trials=[self.trials[int(place)] for place in places], values=self.values[places])
 
+    @property
+    def doubts(self) -> FloatArray:
+        return np.array([trial.forecast.doubt if trial.forecast else 0.0 for trial in self.trials], dtype=float)
+
 
 def gathered(
     embedding: Embedding,
@@ -103,8 +107,9 @@ def gathered(
         )
     spreads = [spread for source in sources[1:] if math.isfinite(spread := _log_spread(source.values))]
     ys = [warped(sources[0].values, spreads), *(warped(source.values) for source in sources[1:])]
+    doubts = np.concatenate([source.doubts for source in sources])
     failed = np.isinf(own.values)
-    observations = _observations(embedding, sources, np.concatenate(ys))
+    observations = _observations(embedding, sources, np.concatenate(ys), doubts)
     return Evidence(
         ended=ended,
         values=values,
@@ -120,12 +125,15 @@ def gathered(
     )
 
 
-def _observations(embedding: Embedding, sources: Sequence[_Source], y: FloatArray) -> Observations:
+def _observations(
+    embedding: Embedding, sources: Sequence[_Source], y: FloatArray, doubts: FloatArray | float = 0.0
+) -> Observations:
     return Observations(
         model=Model(coordinates=embedding.coordinates, parents=len(sources) - 1),
         X=embedding.embed_configurations([trial.configuration for source in sources for trial in source.trials]),
         y=y,
         tasks=np.repeat(np.arange(len(sources)), [len(source.trials) for source in sources]),
+        doubts=doubts,
     )
 
 

@@ -92,6 +92,7 @@ class Explanation:
     was none. Where a surrogate chose, there are `influences`, the greatest first, and an `expectation`, unless two
     objectives were joined into one; and where metrics have bounds, `chance_of_keeping` them all. `value` is what the
     trial ended with since; None where it did not, or not yet; `breaks_bounds` says whether it broke one of the bounds.
+    Of one that was `cut_short` it is not known what it would have come to, which is what was expected of it.
     """
 
     trial: int
@@ -105,6 +106,7 @@ class Explanation:
     value: float | None
     chance_of_keeping: float | None = None
     breaks_bounds: bool = False
+    cut_short: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,6 +151,7 @@ def explain(
         if surrogate is not None and is_bounded
         else None,
         breaks_bounds=has_value and total_violation(goal.metric_constraints, trial.metrics) > 0,
+        cut_short=trial.forecast is not None,
     )
 
 
@@ -158,6 +161,7 @@ def foresight(explanations: Sequence[Explanation]) -> Foresight | None:
         (one.expectation, one.typical, one.value)
         for one in explanations
         if one.expectation is not None and one.typical is not None and one.value is not None
+        if not one.cut_short
     ]
     if not predicted:
         return None

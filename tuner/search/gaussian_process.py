@@ -128,12 +128,16 @@ class Model:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Observations:
-    """What was measured: values `y` (n,) at points `X` (n, d), in `tasks` (n,): 0 for this job, 1, ... for parents."""
+    """What was measured: values `y` (n,) at points `X` (n, d), in `tasks` (n,): 0 for this job, 1, ... for parents.
+
+    `doubts` (n,) are variances that observations have beside the noise: of those that are forecasts, not measurements.
+    """
 
     model: Model
     X: FloatArray
     y: FloatArray
     tasks: NDArray[np.int_]
+    doubts: FloatArray | float = 0.0
 
     def log_likelihoods(self, thetas: FloatArray) -> FloatArray:
         """Log p(y | X, theta): (s, t) -> (s,); minus infinity where rounding makes the kernel matrix indefinite."""
@@ -151,7 +155,7 @@ class Observations:
         """K + noise I under each theta: (s, t) -> (s, n, n)."""
         Z = self.model.warping(thetas)(self.X)
         K = kernel(self.model, thetas, Z, Z, tasks=(self.tasks, self.tasks))
-        K[:, range(len(self.y)), range(len(self.y))] += np.exp(thetas[:, -1:]) + _JITTER
+        K[:, range(len(self.y)), range(len(self.y))] += np.exp(thetas[:, -1:]) + self.doubts + _JITTER
         return K
 
     def log_likelihood_with_gradient(self, theta: FloatArray) -> tuple[float, FloatArray]:
@@ -170,7 +174,7 @@ class Observations:
         C = shared * K
         if model.parents:
             C += _level(self.tasks, self.tasks)
-        C[np.diag_indices(count)] += noise + _JITTER
+        C[np.diag_indices(count)] += noise + self.doubts + _JITTER
         L, failed = dpotrf(C, lower=1)
         if failed:
             return -math.inf, np.zeros_like(theta)
@@ -233,13 +237,17 @@ class Observations:
 
     def alone(self) -> "Observations":
         """This job's own, as if there were no parents."""
-        mine = self.tasks == 0
-        model = Model(coordinates=self.model.coordinates)
-        return Observations(model=model, X=self.X[mine], y=self.y[mine], tasks=self.tasks[mine])
+        return replace(self.some(np.flatnonzero(self.tasks == 0)), model=Model(coordinates=self.model.coordinates))
 
     def some(self, places: NDArray[np.int_]) -> "Observations":
         """Those at `places`."""
-        return Observations(model=self.model, X=self.X[places], y=self.y[places], tasks=self.tasks[places])
+        return Observations(
+            model=self.model,
+            X=self.X[places],
+            y=self.y[places],
+            tasks=self.tasks[places],
+            doubts=np.broadcast_to(self.doubts, self.y.shape)[places],
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -323,6 +331,7 @@ class Processes:
             X=np.vstack([seen.X, x]),
             y=np.concatenate([seen.y, np.zeros(len(x))]),  # each process has values of its own, in `whitened`
             tasks=np.concatenate([seen.tasks, np.zeros(len(x), dtype=int)]),
+            doubts=np.concatenate([np.broadcast_to(seen.doubts, seen.y.shape), np.zeros(len(x))]),
         )
         drawn = generator.standard_normal((len(self.thetas), len(x)))
         try:

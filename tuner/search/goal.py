@@ -52,7 +52,7 @@ class Goal:
             [
                 np.inf
                 if trial.status is not ObjectiveStatus.SUCCEEDED or trial.objective is None
-                else self.sign * trial.objective
+                else self.sign * (trial.objective if trial.forecast is None else trial.forecast.value)
                 for trial in ended
             ],
             dtype=float,

@@ -47,7 +47,7 @@ _BELIEF = 3.0
 #: schedules that drop late, whose curves cross all others.
 _FREEDOM = 3.0
 #: Far enough from anything that matters, and near enough for no square to overflow.
-_GREATEST_VALUE, _GREATEST_DISTANCE = 1e150, 1e30
+GREATEST_VALUE, _GREATEST_DISTANCE = 1e150, 1e30
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,9 +97,9 @@ def chance_of_the_best(courses: Mapping[int, Course], index: int, objective: Obj
     if not behind:
         return None
     unit = median(behind)
-    finals = _distance([_smoothed(curve, len(curve), sign, last=1) for curve in compared], best, unit)
-    there = _distance([_smoothed(curve, epoch, sign) for curve in compared], best, unit)
-    (here,) = _distance([_smoothed(courses[index].curve, epoch, sign)], best, unit)
+    finals = distances([_smoothed(curve, len(curve), sign, last=1) for curve in compared], best, unit)
+    there = distances([_smoothed(curve, epoch, sign) for curve in compared], best, unit)
+    (here,) = distances([_smoothed(courses[index].curve, epoch, sign)], best, unit)
     return _tail(float(here), finals, there, epoch / usual)
 
 
@@ -125,9 +125,10 @@ def _tail(here: float, finals: Array, there: Array, progress: float) -> float:
 def _smoothed(curve: Curve, epoch: int, sign: float, last: int = _SMOOTHED) -> float:
     """The best of the `last` values at `epoch`, to be made small; of fewer at the start, where curves are steep."""
     window = curve[max(0, epoch - min(last, 1 + epoch // 3)) : epoch]
-    return max(-_GREATEST_VALUE, min(_GREATEST_VALUE, *(sign * report.value for report in window)))
+    return max(-GREATEST_VALUE, min(GREATEST_VALUE, *(sign * report.value for report in window)))
 
 
-def _distance(values: Sequence[float], best: float, unit: float) -> Array:
+def distances(values: Sequence[float], best: float, unit: float) -> Array:
+    """How far `values` are behind the `best`, in units, on a scale that is linear near it and logarithmic far away."""
     with np.errstate(over="ignore"):  # a tiny unit: what is infinitely many of them away is far
         return np.arcsinh(np.clip((np.array(values) - best) / unit, -_GREATEST_DISTANCE, _GREATEST_DISTANCE))

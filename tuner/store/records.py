@@ -214,6 +214,13 @@ class TuningJobRecord:
         """What the job's search file says; of a job without one, nothing."""
         return SearchExtension.from_extension(self.extension or {})
 
+    @property
+    def suggesting(self) -> str:
+        """The name of the strategy that suggests configurations: Hyperband only says who goes on."""
+        if self.spec.strategy == "Hyperband":
+            return str(self.search.hyperband_suggestions)
+        return self.spec.strategy
+
     def definition_of(self, trial: TrainingJobRecord) -> TrainingDefinition:
         """The training job definition that a trial of this job is of."""
         return self.spec.definition(trial.definition_name)

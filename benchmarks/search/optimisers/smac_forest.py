@@ -22,7 +22,7 @@ class SmacFacade:
         self._asked: dict[int, TrialInfo] = {}
         self._seed = 0
         self._space = ConfigurationSpace(seed=study.seed)
-        self._space.add([_hyperparameter(axis) for axis in self._axes])
+        self._space.add([hyperparameter(axis) for axis in self._axes])
         self._facade = HyperparameterOptimizationFacade(
             Scenario(
                 self._space,
@@ -60,7 +60,8 @@ def _never_called(configuration: Configuration, seed: int = 0) -> float:
     raise NotImplementedError(f"trials are asked for and told: {configuration}, {seed}")
 
 
-def _hyperparameter(axis: Axis) -> Hyperparameter:
+def hyperparameter(axis: Axis) -> Hyperparameter:
+    """A range in ConfigSpace's words."""
     if axis.texts:
         return Categorical(axis.name, list(axis.texts))
     if axis.is_integer:

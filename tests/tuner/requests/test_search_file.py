@@ -133,6 +133,8 @@ def test_a_search_file_is_found_by_its_name(tmp_path: Path) -> None:
         ("PriorBelief:\n  optimizer: {Weights: {sgd: -1}}", 2, "must be above 0"),
         ("PriorBelief:\n  optimizer: {Weights: {lion: 1}}", 2, "'lion' is none of the values"),
         ("EarlyStopping: {Type: Median}", 1, "[Forecast]"),
+        ("Hyperband: {Suggestions: Grid}", 1, "[Random, Bayesian]"),
+        ("Hyperband: {}", 1, "Suggestions"),
         ("EarlyStopping: {Type: Forecast, FalseStopRate: 0.5}", 1, "below 0.5"),
         ("EarlyStopping: {Type: Forecast, MinimumEpochs: 0}", 1, "greater than or equal to 1"),
         ("EarlyStopping: {Type: Forecast, Shadow: 'true'}", 1, "without quotes"),
@@ -201,6 +203,16 @@ def test_only_one_rule_stops_trials(load: Load, config: dict[str, Any], more: st
     assert [] == shadow.validate(with_config(**config))
     with pytest.raises(ValidationError, match=problem):
         search.check(with_config(**config))
+
+
+def test_how_hyperband_chooses_is_said_for_hyperband_alone(load: Load) -> None:
+    """Beside another strategy it would have no effect."""
+    search = load("Hyperband: {Suggestions: Bayesian}")
+    band = {"Strategy": "Hyperband", "StrategyConfig": {"HyperbandStrategyConfig": {"MaxResource": 9}}}
+
+    assert [] == search.validate(with_config(**band))
+    with pytest.raises(ValidationError, match="the request's Strategy is Bayesian"):
+        search.check(with_config(Strategy="Bayesian"))
 
 
 def test_several_definitions_are_refused_as_not_in_this_version(load: Load) -> None:

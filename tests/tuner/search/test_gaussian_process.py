@@ -1,6 +1,7 @@
 """The Gaussian process: numbers that agree with their definitions."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -257,3 +258,31 @@ def test_fantasies_are_drawn_from_what_is_known() -> None:
 
     assert mean == pytest.approx(values.mean(), abs=0.05)
     assert variance + 0.1 == pytest.approx(values.var(), rel=0.1)
+
+
+@given(SEEDS)
+def test_a_doubted_observation_tells_less(seed: int) -> None:
+    """With endless doubt it is as if it were not there, and doubts stay with their observations."""
+    observations, generator = some_observations(seed)
+    theta = a_theta(observations.model, generator)
+    doubted = replace(observations, doubts=np.where(np.arange(8) < 3, 1e12, 0.0))
+    kept = observations.some(np.arange(3, 8))
+
+    there = observations.X[:2]
+    expected, found = (seen.condition(theta[None]).predict(there) for seen in (kept, doubted))
+    np.testing.assert_allclose(expected, found, rtol=1e-4, atol=1e-6)
+    assert [0.0, 1e12] == np.asarray(doubted.some(np.array([5, 0])).doubts).tolist()
+
+
+@given(SEEDS)
+def test_the_gradient_knows_of_doubts(seed: int) -> None:
+    """It agrees with differences of the likelihood."""
+    observations, generator = some_observations(seed)
+    doubted = replace(observations, doubts=generator.random(8))
+    theta = a_theta(doubted.model, generator)
+    likelihood, gradient = doubted.log_likelihood_with_gradient(theta)
+    steps = 1e-6 * np.eye(len(theta))
+    difference = (doubted.log_likelihoods(theta + steps) - doubted.log_likelihoods(theta - steps)) / 2e-6
+
+    assert likelihood == pytest.approx(float(doubted.log_likelihoods(theta[None])[0]))
+    np.testing.assert_allclose(gradient, difference, rtol=1e-3, atol=1e-4)

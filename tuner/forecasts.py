@@ -1,0 +1,61 @@
+"""What a tuning job's trials that were stopped would have come to: `search.comparable` for its records."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from contracts.definitions import TrainingDefinition
+from contracts.jobs import ObjectiveStatus, StopReason
+from tuner.search.comparable import Run, forecasts
+from tuner.search.trials import Forecast
+from tuner.store.records import TrainingJobRecord, TuningJobRecord
+from tuner.store.sqlite_store import Store
+
+#: Whoever asked for a stop, the trial would have gone on. A trial that ran into a limit of its own had all it may have.
+_BEFORE_THE_END = frozenset({StopReason.EARLY_STOPPING, StopReason.USER, StopReason.TUNING_JOB})
+
+
+@dataclass(kw_only=True)
+class Forecasts:
+    """Forecasts trials of one tuning job, from what those that had ended have reported.
+
+    The store is read once, when it is first needed: a trial that has ended reports nothing more.
+    """
+
+    store: Store
+    job: TuningJobRecord
+    _reports: dict[str, Mapping[str, Sequence[float]]] = field(default_factory=dict, init=False)
+
+    def of(self, trials: Sequence[TrainingJobRecord]) -> Mapping[str, Forecast]:
+        """By name, what those of `trials` would have come to that were stopped with a value; nothing of the others.
+
+        Trials are compared within their definitions: other algorithms learn at another pace, or print another metric.
+        """
+        found: dict[str, Forecast] = {}
+        for definition in self.job.spec.definitions:
+            found |= self._within(
+                definition, [trial for trial in trials if self.job.definition_of(trial) == definition]
+            )
+        return found
+
+    def _within(self, definition: TrainingDefinition, trials: Sequence[TrainingJobRecord]) -> Mapping[str, Forecast]:
+        ended = [trial for trial in trials if self.job.objective_status_of(trial) is ObjectiveStatus.SUCCEEDED]
+        if not any(trial.stop_reason in _BEFORE_THE_END for trial in ended):
+            return {}
+        reported = self._reported(definition.objective.metric_name)
+        runs = {}
+        for trial in ended:
+            values = reported.get(trial.name, [])
+            runs[trial.name] = Run(values=values, is_cut_short=_is_cut_short(definition, trial, len(values)))
+        return forecasts(runs, definition.objective.type)
+
+    def _reported(self, metric: str) -> Mapping[str, Sequence[float]]:
+        if metric not in self._reports:
+            found = self.store.reported(self.job.name, metric)
+            self._reports[metric] = {name: [value for _, value in reports] for name, reports in found.items()}
+        return self._reports[metric]
+
+
+def _is_cut_short(definition: TrainingDefinition, trial: TrainingJobRecord, epochs: int) -> bool:
+    """Not so when Hyperband has given it all of the resource: then it is stopped too."""
+    band = definition.hyperband
+    return trial.stop_reason in _BEFORE_THE_END and (band is None or epochs < band.most)
