@@ -21,7 +21,7 @@ _READ_BYTES = 262_144
 #: A read that gives so much finds more next time; one that gives less is followed by a pause.
 _MUCH_BYTES = 8192
 #: How long the pauses of a followed log are, in seconds: from the first to the last, each twice the one before. Without
-#: them each line of a busy container wakes a thread. The engine's end of the socket holds a few pages of lines: a container
+#: them each line of a busy container wakes a thread. The engine's end of the socket holds a few pages: a container
 #: that prints more within a pause waits for its end, and the next read, which then gives much, ends the pauses.
 _FIRST_PAUSE, _LAST_PAUSE = 0.001, 0.05
 
