@@ -115,7 +115,8 @@ def _went_with_its_engine(ending: Ending, state: ContainerState) -> bool:
         return False  # it has outlived the restart
     if state.exit_code in {_KILLED, _TERMINATED, _FOUND_DEAD} or _ENDING_SIGNALS.intersection(ending.signals):
         return True
-    return ending.last_seen is not None and ended - ending.last_seen <= _GOING_DOWN_SECONDS
+    last_seen = started if ending.last_seen is None else ending.last_seen  # one that has just started ran then
+    return ended - last_seen <= _GOING_DOWN_SECONDS
 
 
 def loss_of_refusal(error: Exception) -> Loss | None:

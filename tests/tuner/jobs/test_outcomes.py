@@ -89,6 +89,15 @@ def test_what_an_ending_means(case: str, exit_code: int, facts: dict[str, Any], 
     assert (case, cause) == (case, None if loss is None else loss.cause)
 
 
+def test_a_container_that_had_just_started_may_have_gone_with_its_engine_unseen() -> None:
+    """Its last lines are lost with an engine that was killed; a short run done again does no harm."""
+    state = ended(0, finished_at=STARTED + 2)
+    loss = loss_of_ending(Ending(state=state, engine_started=STARTED + 9))
+
+    assert loss is not None
+    assert C.ENGINE_RESTARTED is loss.cause
+
+
 def test_a_container_that_is_gone_was_removed_by_somebody() -> None:
     """Nothing is known of it, so nothing can be held against its configuration."""
     assert C.CONTAINER_REMOVED is loss_of_missing().cause
