@@ -12,6 +12,8 @@ _GPU_REMEDY = (
     "restart the engine, and check the GPU ids with `nvidia-smi -L`; or run without GPUs."
 )
 _ENTRY_POINT_REFUSAL = re.compile(r'exec: \\?"(?P<program>.*?)\\?": (?P<reason>.*?)(?:: unknown)?$', re.DOTALL)
+#: Somebody removes it at this moment: its end is a loss, and no fault of the request, whatever the status says.
+_BEING_REMOVED = "marked for removal"
 #: Refusals that come of the image, whatever the engine's status says of them.
 _OF_THE_IMAGE = re.compile(r"exec format error|unable to find user|no matching entries in|chdir to cwd")
 
@@ -35,6 +37,8 @@ def start_refusal(reason: str, *, is_failure: bool) -> EngineRejected:
     """
     if _GPU_REFUSALS.search(reason):
         return GpuUnavailable(f"The engine cannot hand out the GPUs: {reason}. {_GPU_REMEDY}")
+    if _BEING_REMOVED in reason:
+        return EngineFailed(f"The container could not be started: {reason}")
     program = _ENTRY_POINT_REFUSAL.search(reason)
     if program is None:
         kind = EngineFailed if is_failure and not _OF_THE_IMAGE.search(reason) else EngineRejected
