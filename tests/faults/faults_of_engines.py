@@ -29,9 +29,7 @@ def engine_killed(stage: Stage, point: int) -> list[Loss]:
     with stage.scene() as scene:
         with scene.held(point) as command:
             scene.engine.kill()
-            _go_on_without_engine(command)
-            scene.engine.start()
-            scene.expect_exit(command, *_MACHINE_EXITS)
+            _until_engine_is_back(scene, command)
         return scene.finish(may_be_cut=True, reasons=_THE_MACHINE)
 
 
@@ -40,9 +38,7 @@ def engine_stopped(stage: Stage, point: int) -> list[Loss]:
     with stage.scene() as scene:
         with scene.held(point) as command:
             scene.engine.stop()
-            _go_on_without_engine(command)
-            scene.engine.start()
-            scene.expect_exit(command, *_MACHINE_EXITS)
+            _until_engine_is_back(scene, command)
         return scene.finish(may_be_cut=True, reasons=(*_THE_MACHINE, "AlgorithmError"))
 
 
@@ -51,9 +47,7 @@ def engine_replaced(stage: Stage, point: int) -> list[Loss]:
     with stage.scene() as scene:
         with scene.held(point) as command:
             scene.engine.kill()
-            _go_on_without_engine(command)
-            scene.engine.start()
-            scene.expect_exit(command, *_MACHINE_EXITS)
+            _until_engine_is_back(scene, command)
         return scene.finish()
 
 
@@ -147,9 +141,12 @@ def engine_disk_full(stage: Stage, point: int) -> list[Loss]:
         return scene.finish(may_be_cut=True, reasons=("no space left", "InternalServerError"))
 
 
-def _go_on_without_engine(command: Command) -> None:
+def _until_engine_is_back(scene: Scene, command: Command) -> None:
+    """The command goes on without an engine; then that is started again, and the command comes to its end."""
     command.go_on()
     command.wait_for("Trying again")
+    scene.engine.start()
+    scene.expect_exit(command, *_MACHINE_EXITS)
 
 
 def _wait_for_notice(scene: Scene, command: Command) -> None:

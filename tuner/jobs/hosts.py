@@ -57,7 +57,30 @@ def create_containers(
             return container_ids
 
 
-def start_containers(engine: Engine, labels: Mapping[str, str], hosts: Sequence[Host]) -> dict[str, str] | None:
+class Starting:
+    """Starts the containers of jobs, in the background; by the jobs' names."""
+
+    def __init__(self, engine: Engine, threads: EngineThreads) -> None:
+        self._engine = engine
+        self._threads = threads
+        self._jobs: dict[str, Background[dict[str, str] | None]] = {}
+
+    def begin(self, job: str, container_ids: Mapping[str, str]) -> None:
+        """Start containers of a job that have just been created."""
+        self._jobs[job] = Background.of_engine(lambda _: _start_created(self._engine, container_ids), self._threads)
+
+    def is_over(self, job: str, labels: Mapping[str, str], hosts: Sequence[Host]) -> bool:
+        """Whether all are started that can be; begins with those that the engine knows where `begin` was not called."""
+        if job not in self._jobs:
+            self._jobs[job] = Background.of_engine(lambda _: _start_found(self._engine, labels, hosts), self._threads)
+        return self._jobs[job].is_done
+
+    def take(self, job: str) -> dict[str, str] | None:
+        """The ids of the containers by host, once it is over; None where one is missing. Raises EngineRejected."""
+        return self._jobs.pop(job).result()
+
+
+def _start_found(engine: Engine, labels: Mapping[str, str], hosts: Sequence[Host]) -> dict[str, str] | None:
     """Start those containers of a job that have not been, in the order of its `hosts`; return their ids by host.
 
     None where one is missing. Raises EngineRejected.
@@ -74,7 +97,7 @@ def start_containers(engine: Engine, labels: Mapping[str, str], hosts: Sequence[
     return {name: container.container_id for name, container in found.items()}
 
 
-def start_created(engine: Engine, container_ids: Mapping[str, str]) -> dict[str, str] | None:
+def _start_created(engine: Engine, container_ids: Mapping[str, str]) -> dict[str, str] | None:
     """Start containers that have just been created, and return their ids by host; None where one is gone already."""
     try:
         for container_id in container_ids.values():

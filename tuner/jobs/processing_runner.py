@@ -11,12 +11,12 @@ from contracts.processing import ProcessingJobSpec
 from tuner.engine.protocol import HOME_LABEL, PROCESSING_JOB_LABEL, Engine
 from tuner.errors import ChannelError, EngineRejected, GpuTaken, ResourceNotFound, TunerError
 from tuner.jobs.activity import Activity
-from tuner.jobs.background import Background, EngineThreads
+from tuner.jobs.background import EngineThreads
 from tuner.jobs.containers import JobContainers
 from tuner.jobs.creation import Creation, Describe
 from tuner.jobs.folder import JobFolder
 from tuner.jobs.gpu_leases import GpuLeases
-from tuner.jobs.hosts import RunningHost, RunningHosts, start_containers, start_created
+from tuner.jobs.hosts import RunningHost, RunningHosts, Starting
 from tuner.jobs.log_intake import LogIntake
 from tuner.jobs.log_record import LogRecord
 from tuner.jobs.preparation import Preparation
@@ -71,7 +71,7 @@ class ProcessingRunner:
         self._removals = Removals(engine, str(profile.home), PROCESSING_JOB_LABEL, self._has_ended, self._threads)
         self._decided: dict[str, _Outcome] = {}
         self._creations: dict[str, Creation] = {}
-        self._starting: dict[str, Background[dict[str, str] | None]] = {}
+        self._starting = Starting(engine, self._threads)
         self._running: dict[str, RunningHosts] = {}
         self._continuous: dict[str, ContinuousOutputs] = {}
         self._delivering: dict[str, Delivery] = {}
@@ -144,9 +144,7 @@ class ProcessingRunner:
             return
         del self._creations[job.name]
         self._store.record_job_start(_KIND, job.name, now=self._clock())
-        self._starting[job.name] = Background.of_engine(
-            lambda _: start_created(self._engine, created.container_ids), self._threads
-        )
+        self._starting.begin(job.name, created.container_ids)
         self._adopt(self._store.job(_KIND, job.name), spec)
 
     def _begin_creation(self, spec: ProcessingJobSpec) -> Creation:
@@ -183,14 +181,10 @@ class ProcessingRunner:
 
     def _adopt(self, job: JobRecord, spec: ProcessingJobSpec) -> None:
         """Follow the containers of a job, start those that have not been, and say so where one is missing."""
-        if job.name not in self._starting:
-            self._starting[job.name] = Background.of_engine(
-                lambda _: start_containers(self._engine, self._labels(job.name), spec.hosts), self._threads
-            )
-        if not self._starting[job.name].is_done:
+        if not self._starting.is_over(job.name, self._labels(job.name), spec.hosts):
             return
         try:
-            container_ids = self._starting.pop(job.name).result()
+            container_ids = self._starting.take(job.name)
         except EngineRejected as error:
             self._end(job, JobStatus.FAILED, f"AlgorithmError: {error}")
             return

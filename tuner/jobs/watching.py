@@ -4,11 +4,10 @@ from contracts.jobs import Interruption, JobKind, SecondaryStatus
 from contracts.outcome import HOST_STOP_GRACE_SECONDS, TRAINING_STOP_GRACE_SECONDS
 from tuner.channels.feeds import ChannelFeeds
 from tuner.errors import EngineRejected
-from tuner.jobs.background import Background
 from tuner.jobs.creation import Created
 from tuner.jobs.ending import Endings
 from tuner.jobs.folder import channels_of
-from tuner.jobs.hosts import RunningHost, RunningHosts, start_containers, start_created
+from tuner.jobs.hosts import RunningHost, RunningHosts, Starting
 from tuner.jobs.log_intake import LogIntake
 from tuner.jobs.log_record import LogRecord
 from tuner.jobs.objective_watch import ObjectiveWatch
@@ -23,15 +22,12 @@ class Watch:
     def __init__(self, workbench: Workbench, endings: Endings) -> None:
         self._bench = workbench
         self._endings = endings
-        self._starting: dict[str, Background[dict[str, str] | None]] = {}
+        self._starting = Starting(workbench.engine, workbench.engine_threads)
         self._running: dict[str, RunningHosts] = {}
 
     def start(self, job: TrainingJobRecord, created: Created) -> None:
         """Start the containers of a job that has just become Training, in the background, and follow them."""
-        container_ids = created.container_ids
-        self._starting[job.name] = Background.of_engine(
-            lambda _: start_created(self._bench.engine, container_ids), self._bench.engine_threads
-        )
+        self._starting.begin(job.name, created.container_ids)
         self.step(job)
 
     def step(self, job: TrainingJobRecord) -> None:
@@ -58,15 +54,10 @@ class Watch:
 
         A stop that comes meanwhile is pressed once they are followed.
         """
-        engine, labels, hosts = self._bench.engine, self._bench.labels(job.name), job.spec.hosts
-        if job.name not in self._starting:
-            self._starting[job.name] = Background.of_engine(
-                lambda _: start_containers(engine, labels, hosts), self._bench.engine_threads
-            )
-        if not self._starting[job.name].is_done:
+        if not self._starting.is_over(job.name, self._bench.labels(job.name), job.spec.hosts):
             return
         try:
-            container_ids = self._starting.pop(job.name).result()
+            container_ids = self._starting.take(job.name)
         except EngineRejected as error:
             self._endings.could_not_start(job, error)
             return
