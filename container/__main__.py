@@ -2,6 +2,7 @@
 
 import importlib
 import io
+import itertools
 import os
 import signal
 import sys
@@ -49,11 +50,13 @@ def stop_on_signals() -> StopRequest:
     it, and the platform would wait its 120 seconds for nothing.
     """
     stop = StopRequest()
+    # Taken in one bytecode: a signal that arrives while another is being handled finds it gone already.
+    first = itertools.repeat(True, 1)
 
     def ask_to_stop(number: int, _frame: FrameType | None) -> None:
-        if not stop.is_set():
-            os.write(sys.stderr.fileno(), f"{signal.Signals(number).name}: stopping as soon as possible\n".encode())
         stop.set()
+        if next(first, False):
+            os.write(sys.stderr.fileno(), f"{signal.Signals(number).name}: stopping as soon as possible\n".encode())
 
     signal.signal(signal.SIGTERM, ask_to_stop)
     signal.signal(signal.SIGINT, ask_to_stop)

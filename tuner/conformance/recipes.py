@@ -35,6 +35,8 @@ _LIST_DRIVERS = (
     " /usr/lib/libcuda.so* /usr/local/nvidia/lib*/lib* /usr/bin/nvidia-smi; do"
     ' if [ -s "$f" ]; then echo "$f"; fi; done'
 )
+#: Training of a second or less may be over before the kill arrives, on a busy machine more than once.
+_TRIES_TO_KILL = 5
 _NOT_THE_IMAGES = frozenset(f"/opt/ml/{name}/" for name in ("input", "model", "output", "checkpoints", "code"))
 
 
@@ -150,13 +152,15 @@ def stopped(bench: Bench) -> Mapping[str, Run]:
 def killed(bench: Bench) -> Mapping[str, Run]:
     """SIGKILL once there is a checkpoint; then again with the same checkpoints; then with the newest cut in half."""
     sending = replace(bench.start, with_checkpoints=True)
-    kept = bench.folder / "checkpoints-of-a-killed-run"
     interruption = Interruption(
         moment=lambda glimpse: glimpse.has_checkpoint and bench.is_training(glimpse), signals=("SIGKILL",)
     )
-    runs = {
-        "killed": bench.probe.run(sending, interruption=interruption, limit=bench.limit, checkpoints=kept),
-    }
+    runs: dict[str, Run] = {}
+    for attempt in range(_TRIES_TO_KILL):
+        kept = bench.folder / f"checkpoints-of-killed-run-{attempt}"
+        runs["killed"] = bench.probe.run(sending, interruption=interruption, limit=bench.limit, checkpoints=kept)
+        if runs["killed"].signalled_at is not None or not runs["killed"].checkpoint_files:
+            break
     newest = next(reversed(runs["killed"].checkpoint_files), None)
     if runs["killed"].signalled_at is None or newest is None:
         return runs
