@@ -177,6 +177,14 @@ class RunningHosts:
         return all(member.has_ended for member in self.members)
 
     @property
+    def last_seen(self) -> float | None:
+        """When one was last seen to run, None where none was yet: time is up for what runs, not for what has ended.
+
+        A container may have ended in time while no process, or no engine, was there to see it.
+        """
+        return max((one.last_seen for one in self.members if one.last_seen is not None), default=None)
+
+    @property
     def first_failed(self) -> RunningHost | None:
         """Of those that ended with another exit code than 0, the one that ended first; None where all is well."""
         failed = [(one.exit.finished_at or 0.0, one) for one in self.members if one.exit and one.exit.exit_code != 0]

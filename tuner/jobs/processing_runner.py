@@ -223,7 +223,8 @@ class ProcessingRunner:
         if (
             job.status is JobStatus.IN_PROGRESS
             and job.start_time is not None
-            and now - job.start_time > spec.max_runtime_seconds
+            and running.last_seen is not None
+            and running.last_seen - job.start_time > spec.max_runtime_seconds
         ):
             reason = f"MaxRuntimeExceeded: it ran longer than MaxRuntimeInSeconds allows ({spec.max_runtime_seconds} s)"
             self._store.change_job_status(_KIND, job.name, JobStatus.STOPPING, now=now, failure_reason=reason)

@@ -118,7 +118,8 @@ class Watch:
 
     def _look(self, job: TrainingJobRecord, running: RunningHosts) -> None:
         store, now = self._bench.store, self._bench.clock()
-        job = limit_time(store, job, now)
+        if running.last_seen is not None:
+            job = limit_time(store, job, running.last_seen)
         if job.stop_reason is not None:
             self._press_stop(job, running, now)
         elif running.problem is not None:

@@ -76,9 +76,13 @@ def test_gzip_is_unpacked_also_when_an_object_is_several_of_them(tmp_path: Path)
     assert b"one two " == content(pipe(tmp_path, compression=Compression.GZIP))
 
 
-@pytest.mark.parametrize("packed", [b"no gzip at all", gzip.compress(b"x" * 5000)[:-9], b"\x1f\x8b\x08\0" + bytes(40)])
+@pytest.mark.parametrize(
+    "packed",
+    [b"no gzip at all", gzip.compress(b"x" * 5000)[:-9], b"\x1f\x8b\x08\0" + bytes(40)],
+    ids=["another format", "cut off", "torn"],
+)
 def test_what_is_no_whole_gzip_file_is_told_with_its_path(tmp_path: Path, packed: bytes) -> None:
-    """Another format, cut off, and torn."""
+    """Whatever is wrong with it."""
     (tmp_path / "bad.gz").write_bytes(packed)
 
     with pytest.raises(ChannelError, match=r"bad\.gz is no whole gzip file"):

@@ -210,6 +210,24 @@ def test_a_job_that_runs_too_long_is_stopped(make_home: MakeHome, tmp_path: Path
     assert job.failure_reason.startswith("MaxRuntimeExceeded")
 
 
+def test_a_job_that_ended_in_time_while_nobody_looked_has_completed(make_home: MakeHome, tmp_path: Path) -> None:
+    """Its time is up only by the clock."""
+
+    def waits(_: FakeContainer) -> Iterator[None]:
+        while True:
+            yield
+
+    home = make_home(waits)
+    submit(home, tmp_path, StoppingCondition={"MaxRuntimeInSeconds": 60})
+    home.controller.step()
+    (container,) = home.engine.containers({})
+    home.engine.finish(container.container_id, 0)
+    home.clock.now += 1000
+    home.restart()
+
+    assert JobStatus.COMPLETED is run(home).status
+
+
 def test_a_new_process_goes_on_with_the_job(make_home: MakeHome, tmp_path: Path) -> None:
     """The running container is adopted."""
     home = make_home(cleans)

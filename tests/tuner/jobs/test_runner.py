@@ -230,6 +230,24 @@ def test_a_run_that_takes_too_long_is_stopped(make_home: MakeHome) -> None:
     assert JobStatus.STOPPED is job.primary_status
 
 
+def test_a_run_that_ended_in_time_while_nobody_looked_is_no_run_that_took_too_long(make_home: MakeHome) -> None:
+    """The machine of the controller was off until long after the container had ended."""
+
+    def endless(_: FakeContainer) -> Iterator[None]:
+        while True:
+            yield
+
+    home = make_home(endless)
+    submit(home, StoppingCondition={"MaxRuntimeInSeconds": 60})
+    home.controller.step()
+    home.clock.now += 30
+    home.engine.finish(home.container_of("job-1"), 0)
+    home.clock.now += 1000
+    home.restart()
+
+    assert SecondaryStatus.COMPLETED is home.run("job-1").status
+
+
 def test_a_job_that_is_stopped_before_it_starts_never_starts(make_home: MakeHome) -> None:
     """No container is made for it."""
     home = make_home(train)
