@@ -13,6 +13,7 @@ from typing import Protocol
 from contracts.jobs import JobKind, JobStatus, ObjectiveStatus, SecondaryStatus, StopReason
 from contracts.resources import hosts_from_request
 from tuner.errors import EngineUnreachable, ResourceNotFound, TunerError
+from tuner.hopelessness import nothing_succeeded, why_hopeless
 from tuner.jobs.runner import JobRunner
 from tuner.jobs.sizing import gpu_count
 from tuner.outlook import has_converged
@@ -26,14 +27,11 @@ from tuner.store.records import (
     TrainingJobRecord,
     TuningJobRecord,
     in_order_of_ending,
+    in_places,
     values_as_they_came,
 )
 from tuner.store.sqlite_store import Store
 from tuner.suggestions import NextTrials
-
-#: When the first so many trials have all failed, the tuning job fails: more would fail the same way.
-#: Source: the service's own text, see `_nothing_succeeded`.
-_HOPELESS_TRIALS = 5
 
 
 class KindRunner(Protocol):
@@ -139,11 +137,11 @@ class Controller:
             self._stop_all(running)
             if not running:
                 self._end(job, trials)
-        elif _is_hopeless(job, trials):
+        elif (reason := why_hopeless(job, trials)) is not None:
             self._stop_all(running)
             if not running:
                 self._store.change_tuning_job_status(
-                    job.name, JobStatus.FAILED, now=self._clock(), failure_reason=_nothing_succeeded(len(trials))
+                    job.name, JobStatus.FAILED, now=self._clock(), failure_reason=reason
                 )
         elif begin:
             started = self._fill_slots(job, trials, len(running))
@@ -157,7 +155,7 @@ class Controller:
         known = list(trials)
         created = 0
         while running + created < spec.max_parallel_training_jobs:
-            if spec.max_training_jobs is not None and len(known) >= spec.max_training_jobs:
+            if not _wants_more(job, known):
                 break
             index = len(known) + 1
             next_trials = next_trials or NextTrials.of(self._store, job)
@@ -175,6 +173,7 @@ class Controller:
                 trial_index=index,
                 tuned=suggested.tuned,
                 definition_name=definition.name,
+                place=suggested.place,
             )
             self._runner.step(self._store.training_job(name))
             known.append(self._store.training_job(name))  # read after the step: it may have failed at once
@@ -189,7 +188,7 @@ class Controller:
         """
         if job.convergence_detected_time is not None or job.status is not JobStatus.IN_PROGRESS:
             return job
-        ended = in_order_of_ending(trials)
+        ended = in_order_of_ending(job, trials)
         looked_after = self._looked_after.get(job.name)
         if looked_after is None:
             last = max((trial.creation_time for trial in trials), default=0.0)
@@ -239,7 +238,7 @@ class Controller:
             job.name,
             JobStatus.COMPLETED if succeeded or not trials else JobStatus.FAILED,
             now=self._clock(),
-            failure_reason="" if succeeded or not trials else _nothing_succeeded(len(trials)),
+            failure_reason="" if succeeded or not trials else nothing_succeeded(len(trials)),
         )
 
     def _stop_all(self, running: Sequence[TrainingJobRecord]) -> None:
@@ -291,6 +290,13 @@ def completion_reason(job: TuningJobRecord, trials: Sequence[TrainingJobRecord])
     return is_complete(job.spec.completion, values_as_they_came(job, trials), job.spec.definitions[0].objective)
 
 
+def _wants_more(job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> bool:
+    """Whether the limit on a tuning job's number of trials allows another one. What came to nothing does not count."""
+    most = job.spec.max_training_jobs
+    held = in_places(trials)
+    return most is None or len(held) < most or any(job.is_void(trial) for trial in held)
+
+
 def _reports(trial: TrainingJobRecord, metric: str) -> int:
     summary = trial.metrics.get(metric)
     return 0 if summary is None else summary.count
@@ -299,20 +305,6 @@ def _reports(trial: TrainingJobRecord, metric: str) -> int:
 def _refuse_ended(kind: str, status: JobStatus) -> None:
     if status.is_terminal:
         raise TunerError(f"The request was rejected because the {kind} job is in status {status}.")
-
-
-def _is_hopeless(job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> bool:
-    first = trials[:_HOPELESS_TRIALS]
-    return len(first) == _HOPELESS_TRIALS and all(
-        job.objective_status_of(trial) is ObjectiveStatus.FAILED for trial in first
-    )
-
-
-def _nothing_succeeded(attempts: int) -> str:
-    return (
-        f"No training job succeeded after {attempts} attempts."
-        " Please take a look at the training job failures to get more details."
-    )
 
 
 def _suffix(job: TuningJobRecord, index: int) -> str:

@@ -20,7 +20,7 @@ from contracts.jobs import SecondaryStatus
 from tuner.forecasts import Forecasts
 from tuner.search.explanation import Explanation, Knowledge, Origin, explain
 from tuner.search.trials import Forecast
-from tuner.store.records import TrainingJobRecord, TuningJobRecord
+from tuner.store.records import TrainingJobRecord, TuningJobRecord, in_places
 from tuner.store.sqlite_store import Store
 from tuner.suggestions import NextTrials, Suggestions, as_trial
 
@@ -74,8 +74,11 @@ class Hindsight:
         suggestions = self._by_definition[definition.name]
         origin, surrogate = _ORIGINS.get(self.job.suggesting), None
         again = self.next_trials.next(known)
+        known = in_places(known)
         if again is None or again.definition != definition or dict(again.tuned) != dict(trial.tuned):
             origin = Origin.UNKNOWN
+        elif again.place <= len(known):
+            origin = Origin.AGAIN
         elif suggestions.is_given(known, trial.tuned):
             origin = Origin.GIVEN
         elif origin is None:

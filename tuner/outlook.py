@@ -49,7 +49,7 @@ def _chance(suggestions: Suggestions, ended: Sequence[TrainingJobRecord], enough
     job = suggestions.job
     if job.suggesting == "Random":  # independent draws, so those that have been tell of those to come
         given = len(job.search.first_configurations)
-        drawn = [trial for trial in ended if (trial.trial_index or 0) > given]
+        drawn = [trial for trial in ended if (trial.place or 0) > given]
         return chance_by_draws(_outcomes(job, drawn), enough, to_come)
     outcomes = _outcomes(job, ended)
     surrogate = None if has_too_few_to_choose(outcomes) else suggestions.surrogate(ended)

@@ -13,7 +13,7 @@ from contracts.tuning import Hyperband
 from tuner.search.early_stopping import Report
 from tuner.search.learning_curves import Course
 from tuner.search.stopping_report import Rule, WouldHave, forecast_rule, hyperband_rule, median_rule, would_have
-from tuner.store.records import TrainingJobRecord, TuningJobRecord
+from tuner.store.records import TrainingJobRecord, TuningJobRecord, in_places
 from tuner.store.sqlite_store import Store
 
 #: The rules that a report compares, in its order.
@@ -37,9 +37,10 @@ def places_of(
 ) -> dict[str, int]:
     """The place of each of `trials` of `definition` among those of it, from 1, by the trial's name.
 
-    Values are compared within a definition: other algorithms learn at another pace, or print another metric.
+    One whose place another has taken has none. Values are compared within a definition: other algorithms learn at
+    another pace, or print another metric.
     """
-    own = [trial.name for trial in trials if job.definition_of(trial) == definition]
+    own = [trial.name for trial in in_places(trials) if job.definition_of(trial) == definition]
     return {name: place for place, name in enumerate(own, start=1)}
 
 
@@ -119,6 +120,6 @@ def shadow_of(store: Store, job: TuningJobRecord, trials: Sequence[TrainingJobRe
     forecast = job.search.early_stopping
     if forecast is None or not forecast.shadow:
         return None
-    (definition,) = job.spec.definitions  # a search file is for such jobs; so a trial's place is its index
+    (definition,) = job.spec.definitions  # a search file is for such jobs; so places are those of the search
     courses = courses_of(store, job, definition, trials)
     return would_have(courses, forecast_rule(forecast, definition.objective), definition.objective)

@@ -21,7 +21,7 @@ from tuner.requests.front_door import format_violations, raise_violations
 from tuner.requests.node import Node
 from tuner.requests.parent_rules import ParentJob, check_parents, unknown_parents
 from tuner.requests.warm_start_rules import parent_names
-from tuner.store.records import JobRecord, TrainingJobRecord, TuningJobRecord
+from tuner.store.records import JobRecord, TrainingJobRecord, TuningJobRecord, in_places
 from tuner.store.sqlite_store import Store
 
 _MAX_TUNING_JOB_NAME = 32
@@ -135,7 +135,7 @@ def wrong_with_parents(store: Store, request: Mapping[str, Any]) -> tuple[list[V
     jobs = store.tuning_jobs()
     parents = {
         job.name.lower(): ParentJob(
-            name=job.name, request=job.request, status=job.status, training_jobs=len(store.trials(job.name))
+            name=job.name, request=job.request, status=job.status, training_jobs=len(in_places(store.trials(job.name)))
         )
         for job in jobs
         if job.name.lower() in names
@@ -164,7 +164,7 @@ def warm_start_in_words(store: Store, job: TuningJobRecord) -> str | None:
             effect = f"{repeated}their trials count for the best of all"
         return f"{job.spec.strategy} learns nothing from its parents ({', '.join(warm_start.parents)}): {effect}."
     counts = [
-        f"{len(parent.trials)} of {len(store.trials(parent.name))} trials of {parent.name}"
+        f"{len(parent.trials)} of {len(in_places(store.trials(parent.name)))} trials of {parent.name}"
         for parent in parents_of(store, job)
     ]
     return f"Starts from {' and '.join(counts)}."

@@ -29,7 +29,7 @@ from tuner.search.strategy import make_strategy, trial_generator
 from tuner.search.surrogate import Surrogate
 from tuner.search.trials import Forecast, Parent, Trial
 from tuner.store.parents import parent_jobs
-from tuner.store.records import TrainingJobRecord, TuningJobRecord
+from tuner.store.records import TrainingJobRecord, TuningJobRecord, in_places
 from tuner.store.sqlite_store import Store
 
 #: How the reason of a failure begins that would have come with any configuration.
@@ -39,8 +39,9 @@ _NO_MORE_WANTED = frozenset({StopReason.USER, StopReason.TUNING_JOB})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Suggested:
-    """A trial that is worth trying: of which definition, and its tuned hyperparameters."""
+    """A trial that is worth trying: its place in the search, of which definition, and its tuned hyperparameters."""
 
+    place: int
     definition: TrainingDefinition
     tuned: Mapping[str, str]
 
@@ -61,11 +62,19 @@ class NextTrials:
         )
 
     def next(self, trials: Sequence[TrainingJobRecord]) -> Suggested | None:
-        """The trial after `trials`, which are all of the job; None when no definition has anything left to try."""
-        for suggestions in self._preferred_first(trials):
-            tuned = suggestions.next(trials)
+        """The trial after `trials`, which are all of the job; None when no definition has anything left to try.
+
+        What came to nothing is tried again first. So whatever was lost, and when: the suggestion for a place sees all
+        places before it filled, and nothing else.
+        """
+        held = in_places(trials)
+        for place, trial in enumerate(held, start=1):
+            if self.job.is_void(trial):
+                return Suggested(place=place, definition=self.job.definition_of(trial), tuned=trial.tuned)
+        for suggestions in self._preferred_first(held):
+            tuned = suggestions.next(held)
             if tuned is not None:
-                return Suggested(definition=suggestions.definition, tuned=tuned)
+                return Suggested(place=len(held) + 1, definition=suggestions.definition, tuned=tuned)
         return None
 
     def _preferred_first(self, trials: Sequence[TrainingJobRecord]) -> "Sequence[Suggestions]":
@@ -78,7 +87,10 @@ class NextTrials:
 
 @dataclass(kw_only=True)
 class Suggestions:
-    """Suggests trials of one definition of a tuning job."""
+    """Suggests trials of one definition of a tuning job.
+
+    The trials that it is told of are all of the job, each in its place.
+    """
 
     job: TuningJobRecord
     definition: TrainingDefinition
@@ -109,7 +121,7 @@ class Suggestions:
         )
 
     def next(self, trials: Sequence[TrainingJobRecord]) -> Mapping[str, str] | None:
-        """The tuned hyperparameters of the trial after `trials`, which are all of the job, other definitions' included.
+        """The tuned hyperparameters of the trial after `trials`, which are of other definitions too.
 
         None when there is nothing left to try.
         """
@@ -222,10 +234,10 @@ def as_trial(job: TuningJobRecord, record: TrainingJobRecord, forecast: Forecast
     """What a search knows of one training job; of one that was stopped, a `forecast` of what it would have come to.
 
     Of one that has not ended, no values: what it has printed so far depends on when somebody looked, and the next
-    suggestion must not.
+    suggestion must not. One that came to nothing will be tried again.
     """
     assert record.trial_index is not None
-    if not record.is_finished:
+    if not record.is_finished or job.is_void(record):
         return Trial(index=record.trial_index, configuration=record.tuned)
     metrics = {name: record.final_value(name) for name in record.metrics}
     return Trial(

@@ -198,6 +198,13 @@ FAULTS: Sequence[Fault] = (
         cases=before("engine.", most=12),
     ),
     Fault(
+        name="stays-away",
+        says="any container of one trial removed at once, until its retries are used up",
+        play=engines.infrastructure_stays_away,
+        cases=each_of(1, 2, 3),
+        short=each_of(2),
+    ),
+    Fault(
         name="log-cut",
         says="connection cut in the middle of a log, each time it is made",
         play=engines.log_cut,

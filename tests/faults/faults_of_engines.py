@@ -14,7 +14,7 @@ from scene import Scene, Stage
 
 from tuner.cli.exit_codes import ExitCode
 from tuner.engine.docker_engine import DockerEngine
-from tuner.engine.protocol import HOME_LABEL, ContainerStatus
+from tuner.engine.protocol import HOME_LABEL, JOB_LABEL, ContainerStatus
 from tuner.errors import ContainerNotFound
 
 #: What a trial may say whose container was taken away by the machine.
@@ -100,6 +100,23 @@ def log_rotated(stage: Stage, point: int) -> list[Loss]:
         with DockerEngine(scene.engine.host) as engine:
             wait_until(lambda: not _running(engine, scene), "the containers to end")
         return scene.finish()
+
+
+def infrastructure_stays_away(stage: Stage, index: int) -> list[Loss]:
+    """Any container that one trial gets is removed at once, until its retries are used up."""
+    with stage.scene(RetryStrategy={"MaximumRetryAttempts": 1}) as scene:
+        with scene.tune() as command, DockerEngine(scene.engine.host) as engine:
+
+            def is_lost() -> bool:
+                trial = next((one for one in scene.trials() if one.trial_index == index), None)
+                for container in () if trial is None else engine.containers({JOB_LABEL: trial.name}):
+                    with suppress(ContainerNotFound):
+                        engine.remove(container.container_id)
+                return trial is not None and trial.is_finished
+
+            wait_until(is_lost, f"the loss of trial {index}")
+            scene.expect_exit(command, ExitCode.DONE)
+        return scene.finish(may_be_cut=True, reasons=_THE_MACHINE, lost=(index,))
 
 
 def image_removed(stage: Stage, point: int) -> list[Loss]:

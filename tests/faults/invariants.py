@@ -17,7 +17,7 @@ from contracts.errors import IllegalTransition
 from contracts.jobs import JobKind, JobStatus, SecondaryStatus, check_training_job_transition
 from tuner.engine.protocol import HOME_LABEL, Engine
 from tuner.profile import HostProfile
-from tuner.store.records import TrainingJobRecord
+from tuner.store.records import TrainingJobRecord, in_places
 from tuner.store.sqlite_store import Store
 
 
@@ -58,7 +58,8 @@ class Expectation:
     """What a tuning job called `job` comes to, whatever happens to it.
 
     `tuned` are its suggestions in order; `gpus` those that may be leased. With `may_be_cut`, a fault takes a container
-    away from its trial: that trial fails, and says why with one of `reasons`, or is run again.
+    away from its trial: that trial fails, and says why with one of `reasons`, or is run again. The trials with the
+    indexes in `lost` fail so for good, and others take their places.
     """
 
     job: str
@@ -66,6 +67,7 @@ class Expectation:
     gpus: Sequence[str]
     may_be_cut: bool = False
     reasons: Sequence[str] = ()
+    lost: Sequence[int] = ()
     clock_is_true: bool = True
 
 
@@ -121,8 +123,10 @@ def _trials(
     if status is not JobStatus.COMPLETED:
         yield f"the tuning job is {status}"
     indexes = [trial.trial_index for trial in trials]
-    if indexes != list(range(1, len(expected.tuned) + 1)):
+    if indexes != list(range(1, len(expected.tuned) + len(expected.lost) + 1)):
         yield f"the trials are {indexes}"
+    if (lost := [trial.trial_index for trial in trials if trial.is_lost]) != list(expected.lost):
+        yield f"the lost trials are {lost}"
     folders = {path.name for path in (profile.home / "jobs").iterdir()}
     if strangers := folders - {trial.name for trial in trials}:
         yield f"folders that no trial has: {', '.join(sorted(strangers))}"
@@ -204,7 +208,7 @@ def _gpus(runs: dict[str, list[RunOfAlgorithm]], expected: Expectation) -> Itera
 
 
 def _suggestions(trials: Sequence[TrainingJobRecord], expected: Expectation) -> Iterator[str]:
-    tuned = [dict(trial.tuned) for trial in trials]
+    tuned = [dict(trial.tuned) for trial in in_places(trials)]
     if tuned != [dict(one) for one in expected.tuned]:
         yield f"{tuned} instead of {list(expected.tuned)}"
 

@@ -27,6 +27,7 @@ from shell_image import import_shell_image
 from tuner.cli.exit_codes import ExitCode
 from tuner.dashboard.report import HTML_NAME
 from tuner.engine.docker_engine import DockerEngine
+from tuner.store.records import TrainingJobRecord
 from tuner.store.sqlite_store import Store
 
 JOB = "tune"
@@ -149,8 +150,12 @@ class Scene:
 
     def tuned(self) -> list[dict[str, str]]:
         """What was suggested, trial by trial."""
-        with Store(self.home / "algodock.db") as store:
-            return [dict(trial.tuned) for trial in store.trials(JOB)]
+        return [dict(trial.tuned) for trial in self.trials()]
+
+    def trials(self) -> list[TrainingJobRecord]:
+        """The trials so far."""
+        with Store(self.database) as store:
+            return store.trials(JOB)
 
     @contextmanager
     def held(self, point: int) -> Iterator[Command]:

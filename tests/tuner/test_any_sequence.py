@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from tuner.controller import stop_job
 from tuner.engine.fake_container import FakeContainer
 from tuner.engine.protocol import JOB_LABEL, ContainerStatus
 from tuner.errors import EngineUnreachable, TunerError
-from tuner.store.records import TrainingJobRecord
+from tuner.store.records import TrainingJobRecord, in_places
 from tuner.suggestions import NextTrials
 
 GPUS = ("GPU-a", "GPU-b", "GPU-c")
@@ -80,6 +81,7 @@ class AnySequence(RuleBasedStateMachine):
         self.home.engine.clock = lambda: self.mortal.now
         self.home.restart()
         self.printed: dict[str, list[float]] = {}
+        self.doomed: set[str] = set()  # trials whose infrastructure stays away: any container they get is gone at once
         self.torn: set[str] = set()  # trials whose container was removed with output that nobody had read
         self.numbers = itertools.count(1)
 
@@ -108,7 +110,7 @@ class AnySequence(RuleBasedStateMachine):
     )
     def submit(self, jobs: int, parallel: int, gpus: bool, spot: bool, stops_early: bool) -> None:
         """Another tuning job."""
-        members: dict[str, Any] = {}
+        members: dict[str, Any] = {"RetryStrategy": {"MaximumRetryAttempts": 1}}
         if gpus:
             members["ResourceConfig"] = {"InstanceType": "ml.g4dn.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1}
         if spot:
@@ -166,6 +168,12 @@ class AnySequence(RuleBasedStateMachine):
 
         self.with_engine(remove_one)
 
+    @rule(which=st.randoms(use_true_random=False))
+    def infrastructure_stays_away(self, which: Any) -> None:
+        """From one trial, until its retries are used up."""
+        if unfinished := self.home.store.unfinished_training_jobs():
+            self.doomed.add(which.choice(unfinished).name)
+
     # What the machine does.
 
     @rule(rounds=st.integers(1, 5))
@@ -208,11 +216,22 @@ class AnySequence(RuleBasedStateMachine):
 
     @invariant()
     def each_trial_is_there_once(self) -> None:
-        """By its number, from 1 without a gap, never more than asked for."""
+        """By its number, from 1 without a gap. In as many places as were asked for, at most, and the same for all.
+
+        Who is in the place of another is so once that had been lost, with its configuration.
+        """
         for job in self.home.store.tuning_jobs():
-            indexes = [trial.trial_index for trial in self.home.store.trials(job.name)]
-            assert list(range(1, len(indexes) + 1)) == indexes
-            assert len(indexes) <= (job.spec.max_training_jobs or 0)
+            trials = self.home.store.trials(job.name)
+            assert list(range(1, len(trials) + 1)) == [trial.trial_index for trial in trials]
+            held: dict[int | None, TrainingJobRecord] = {}
+            for trial in trials:
+                if trial.place in held:
+                    assert held[trial.place].is_lost
+                    assert held[trial.place].tuned == trial.tuned
+                else:
+                    assert len(held) + 1 == trial.place
+                held[trial.place] = trial
+            assert len(held) <= (job.spec.max_training_jobs or 0)
 
     @invariant()
     def what_is_recorded_was_printed(self) -> None:
@@ -259,11 +278,11 @@ class AnySequence(RuleBasedStateMachine):
 
     @invariant()
     def suggestions_follow_from_history_and_seed(self) -> None:
-        """Asked again with the history of then, the search answers the same."""
+        """Asked again with the places before it filled, however often they were lost, the search answers the same."""
         for job in self.home.store.tuning_jobs():
-            trials = self.home.store.trials(job.name)
-            for number, trial in enumerate(trials):
-                suggested = NextTrials.of(self.home.store, job).next(trials[:number])
+            held = [replace(one, failure_kind=None) for one in in_places(self.home.store.trials(job.name))]
+            for number, trial in enumerate(held):
+                suggested = NextTrials.of(self.home.store, job).next(held[:number])
                 assert suggested is not None
                 assert dict(trial.tuned) == dict(suggested.tuned)
 
@@ -282,8 +301,10 @@ class AnySequence(RuleBasedStateMachine):
             self.mortal.now += 3
         for job in self.home.store.tuning_jobs():
             assert job.status.is_terminal, job.status
+            trials = self.home.store.trials(job.name)
             if job.status is JobStatus.COMPLETED:
-                assert job.spec.max_training_jobs == len(self.home.store.trials(job.name))
+                assert job.spec.max_training_jobs == len(in_places(trials))
+                assert not any(trial.is_lost for trial in in_places(trials))
         for trial in self.trials():
             assert trial.is_finished
             if trial.name not in self.torn:
@@ -292,7 +313,14 @@ class AnySequence(RuleBasedStateMachine):
         self.no_gpu_has_two_jobs()
         assert () == self.home.engine.containers({})
 
+    def take_containers_of_the_doomed(self) -> None:
+        for one in self.home.engine.containers({}):
+            if one.labels[JOB_LABEL] in self.doomed:
+                self.torn.add(one.labels[JOB_LABEL])
+                self.home.engine.remove(one.container_id)
+
     def one_step(self) -> None:
+        self.with_engine(self.take_containers_of_the_doomed)
         try:
             self.home.controller.step()
         except EngineUnreachable:

@@ -108,7 +108,8 @@ def test_a_job_whose_gains_go_on_has_not_converged(work: Work) -> None:
 def test_convergence_is_found_at_the_first_ending_that_shows_it(work: Work) -> None:
     """Also where another process went on now and then: the record is what the rule says of the trials alone."""
     for home in (work(flat, jobs=40), work(flat, jobs=40, restarted=True)):
-        job, ended = home.store.tuning_job("tune"), in_order_of_ending(home.store.trials("tune"))
+        job = home.store.tuning_job("tune")
+        ended = in_order_of_ending(job, home.store.trials("tune"))
         next_trials = NextTrials.of(home.store, job)
         first = next(count for count in range(1, len(ended) + 1) if has_converged(next_trials, ended[:count]))
 

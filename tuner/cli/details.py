@@ -45,7 +45,8 @@ def print_failures(snapshot: TuningSnapshot) -> None:
     for reason, times in reasons.most_common():
         first = next(trial for trial in snapshot.trials if trial.failure_reason == reason)
         text = reason if len(reason) <= _REASON_LENGTH else f"{reason[:_REASON_LENGTH]} ..."
-        click.echo(f"{words.count(times, 'trial')} failed, such as {first.name}: {text}")
+        happened = ("was" if times == 1 else "were") + " lost" if first.is_lost else "failed"
+        click.echo(f"{words.count(times, 'trial')} {happened}, such as {first.name}: {text}")
     if reasons:
         click.echo("`algodock logs TRIAL` prints what a trial's container printed.")
 

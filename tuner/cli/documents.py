@@ -52,9 +52,11 @@ def trial_document(snapshot: TuningSnapshot, trial: TrainingJobRecord, profile: 
     summary, second = snapshot.summary_of(trial), snapshot.job.search.second_objective
     return {
         "trial": trial.trial_index,
+        "place": trial.place,
         "training_job": trial.name,
         "definition": trial.definition_name,
         "status": trial.primary_status.value,
+        "lost": trial.is_lost,
         "secondary_status": trial.status.value,
         "objective_status": snapshot.job.objective_status_of(trial).value,
         "hyperparameters": dict(trial.tuned),

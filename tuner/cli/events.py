@@ -37,7 +37,9 @@ class Event:
             case EventKind.STARTED:
                 definition = self.snapshot.definition_of(trial)
                 of = f" of {definition}" if definition else ""
-                return f"trial {trial.trial_index}{of} started: {words.hyperparameters(trial.tuned)}"
+                before = self.snapshot.predecessor_of(trial)
+                again = "" if before is None else f" in place of trial {before.trial_index}"
+                return f"trial {trial.trial_index}{of} started{again}: {words.hyperparameters(trial.tuned)}"
             case EventKind.PROGRESS:
                 return f"trial {trial.trial_index} epoch {summary.count if summary else 0}: {value}"
             case EventKind.BEST:

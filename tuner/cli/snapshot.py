@@ -12,6 +12,7 @@ from tuner.store.records import (
     TrainingJobRecord,
     TuningJobRecord,
     best_training_job,
+    in_places,
     pareto_front,
 )
 from tuner.store.sqlite_store import Store
@@ -45,8 +46,8 @@ class TuningSnapshot:
 
     @property
     def done(self) -> int:
-        """How many trials have ended, however they did."""
-        return sum(trial.is_finished for trial in self.trials)
+        """How many trials have ended, however they did; one that was lost does not count."""
+        return sum(trial.is_finished and not trial.is_lost for trial in in_places(self.trials))
 
     @property
     def total(self) -> int:
@@ -67,6 +68,11 @@ class TuningSnapshot:
     def elapsed(self) -> float:
         """Seconds since the job was made, until now or its end."""
         return (self.now if self.job.end_time is None else self.job.end_time) - self.job.creation_time
+
+    def predecessor_of(self, trial: TrainingJobRecord) -> TrainingJobRecord | None:
+        """The trial that came to nothing, whose place in the search `trial` takes; None where it has its own."""
+        before = self.trials[: self.trials.index(trial)]
+        return next((other for other in reversed(before) if other.place == trial.place), None)
 
     def definition_of(self, trial: TrainingJobRecord) -> str:
         """The name of the definition that `trial` is of, where the job has several; else nothing."""

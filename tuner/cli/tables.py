@@ -20,7 +20,11 @@ _STYLES = {
 }
 _BEST_STYLE = "bold green"
 #: What stands before a trial's number, besides the star of the best one, and what it means.
-MARKS = {"+": "in the Pareto front", "!": "breaks a metric's bounds"}
+MARKS = {
+    "+": "in the Pareto front",
+    "!": "breaks a metric's bounds",
+    "~": "lost to the infrastructure: it counts for nothing, and is tried again",
+}
 #: What a column of numbers takes, its gap included.
 _COLUMN_WIDTH = 10
 #: What the columns that are not hyperparameters take.
@@ -94,6 +98,8 @@ def mark(snapshot: TuningSnapshot, trial: TrainingJobRecord) -> str:
         return "* "
     if any(member.name == trial.name for member in snapshot.front):
         return "+ "
+    if trial.is_lost:
+        return "~ "
     return "! " if trial.is_finished and trial.metrics and snapshot.job.violation_of(trial) > 0 else ""
 
 

@@ -26,6 +26,7 @@ _STRATEGIES: Mapping[str, str] = {
 }
 _BELIEVED = "Half of the draws are from the PriorBelief of the search file."
 _ORIGINS: Mapping[Origin, str] = {
+    Origin.AGAIN: "again: the trial that had this configuration before was lost, or stopped before its first value",
     Origin.GIVEN: "given: FirstConfigurations of the search file has it",
     Origin.START: "start: too few trials had ended with a value to predict others",
     Origin.MODEL: "model: where the greatest improvement was expected",
@@ -105,12 +106,10 @@ def _print_tuning_job(console: Console, hindsight: Hindsight, trials: Sequence[T
             table.add_row(str(one.trial), *[trial.definition_name] * several, *_cells(one, is_bounded=is_bounded))
         console.print(table)
         click.echo("`ended`, `pending` and `best` are what was known when the trial was suggested.")
-    for origin in (Origin.GIVEN, Origin.UNKNOWN):
+    for origin in (Origin.AGAIN, Origin.GIVEN, Origin.UNKNOWN):
         found = [str(one.trial) for one in explanations if one.origin is origin]
         if found:
-            click.echo(
-                f"Trial {', '.join(found)}: {_ORIGINS[origin].removeprefix('unknown: ').removeprefix('given: ')}"
-            )
+            click.echo(f"Trial {', '.join(found)}: {_ORIGINS[origin].removeprefix(f'{origin}: ')}")
     _print_foresight(foresight(explanations))
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from tuner.dashboard.results import TrialResult, TuningResults
 
 _FIRST = ("trial_index", "training_job", "status", "objective_status", "objective")
-_LAST = ("training_start_time", "training_end_time", "duration_seconds", "failure_reason")
+_LAST = ("training_start_time", "training_end_time", "duration_seconds", "place", "lost", "failure_reason")
 
 
 def format_csv(results: TuningResults) -> str:
@@ -52,6 +52,8 @@ def _row(trial: TrialResult, tuned: Iterable[str], metrics: Iterable[str]) -> li
         iso_time(trial.start_time),
         iso_time(trial.end_time),
         "" if trial.duration_seconds is None else f"{trial.duration_seconds:.3f}",
+        str(trial.place),
+        str(trial.is_lost).lower(),
         trial.failure_reason,
     ]
 

@@ -54,14 +54,14 @@ class Axis:
 
 def objective_axis(results: TuningResults) -> Axis:
     """The axis of the objective's final (or so far last) values of all trials that do not fail."""
-    values = [trial.objective for trial in results.trials if _has_height(trial) and trial.objective is not None]
-    return Axis.of(values, with_bottom=any(not _has_height(trial) for trial in results.trials))
+    values = [trial.objective for trial in results.drawn if _has_height(trial) and trial.objective is not None]
+    return Axis.of(values, with_bottom=any(not _has_height(trial) for trial in results.drawn))
 
 
 def objective_figure(results: TuningResults) -> go.Figure:
     """The objective of each trial by its index, with the line of the best so far."""
     axis = objective_axis(results)
-    last = max((trial.index for trial in results.trials), default=1)
+    last = max((trial.index for trial in results.drawn), default=1)
     line = [*results.best_so_far]
     if line and line[-1][0] < last:
         line.append((last, line[-1][1]))
@@ -75,7 +75,7 @@ def objective_figure(results: TuningResults) -> go.Figure:
             hoverinfo="skip",
         )
     )
-    figure.add_traces(_marks(results, axis, lambda trial: trial.index, results.trials))
+    figure.add_traces(_marks(results, axis, lambda trial: trial.index, results.drawn))
     figure.update_layout(
         _layout(legend=True),
         xaxis={
@@ -101,7 +101,7 @@ def hyperparameter_figure(
     axis = objective_axis(results)
     of_it = [
         trial
-        for trial in results.trials
+        for trial in results.drawn
         if parameter.name in trial.tuned and (len(results.definitions) == 1 or trial.definition == definition.name)
     ]
     name = parameter.name if len(results.definitions) == 1 else f"{definition.name}: {parameter.name}"
@@ -159,7 +159,7 @@ def front_figure(results: TuningResults) -> go.Figure | None:
 
 def curves_figure(results: TuningResults) -> go.Figure | None:
     """The objective of each trial as it was printed, value by value; None where no trial printed more than one."""
-    curves = [trial for trial in results.trials if len(trial.curve) > 1]
+    curves = [trial for trial in results.drawn if len(trial.curve) > 1]
     if not curves:
         return None
     step = curve_step(results)
@@ -191,7 +191,7 @@ def curves_figure(results: TuningResults) -> go.Figure | None:
 
 def curve_step(results: TuningResults) -> int:
     """Of how many values one is drawn in learning curves, the best trial's apart."""
-    return -(-sum(len(trial.curve) for trial in results.trials) // _MAX_CURVE_POINTS) or 1  # rounded up
+    return -(-sum(len(trial.curve) for trial in results.drawn) // _MAX_CURVE_POINTS) or 1  # rounded up
 
 
 def label(text: str, longest: int = _MAX_LABEL) -> str:

@@ -110,7 +110,7 @@ def _body(results: TuningResults, figures: Iterable[str]) -> Iterable[str]:
 def _header(results: TuningResults) -> str:
     job, spec = results.job, results.job.spec
     counts = ", ".join(f"{count} {word}" for word, count in results.counts.items())
-    number = len(results.trials)
+    number = results.places
     images = ", ".join(results.images)
     wide = "wide" if len(images) > _LONG else ""
     planned = number if spec.max_training_jobs is None else spec.max_training_jobs
@@ -160,11 +160,14 @@ def _best(results: TuningResults, best: TrialResult) -> str:
 
 
 def _objective_note(results: TuningResults) -> str:
-    failed = sum(not trial.counts and not trial.is_running for trial in results.trials)
+    failed = sum(not trial.counts and not trial.is_running and not trial.is_lost for trial in results.trials)
+    lost = sum(trial.is_lost for trial in results.trials)
     broken = sum(trial.counts and trial.violation > 0 for trial in results.trials)
     notes = []
     if failed:
         notes.append("Trials that ended without a value are crosses at the bottom; the table says why.")
+    if lost:
+        notes.append(f"Not drawn, for they tell nothing of their hyperparameters: {lost} lost to the infrastructure.")
     if broken:
         bounds = "; ".join(str(constraint) for constraint in results.job.search.metric_constraints)
         notes.append(f"Trials that broke a bound ({escape(bounds)}) come after all that kept it: {broken}.")
@@ -234,6 +237,8 @@ def _tuned_cell(text: str, is_number: bool) -> str:
 def _trial_status(trial: TrialResult) -> str:
     if trial.is_running:
         return "running"
+    if trial.is_lost:
+        return "<span class='failed'>Failed, lost</span>"
     if trial.status is JobStatus.FAILED:
         return "<span class='failed'>Failed</span>"
     return str(trial.status) if trial.counts else f"<span class='failed'>{trial.status}, no objective</span>"

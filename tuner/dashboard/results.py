@@ -19,10 +19,11 @@ class TrialResult:
 
     `curve` are the values of the objective in the order in which they were printed. `metrics` has the last value of
     every metric but the objective. `duration_seconds` of a running trial is the time until now. `violation` is above 0
-    where the bounds of a metric are broken.
+    where the bounds of a metric are broken. One that `is_lost` was so to the infrastructure, and counts for nothing.
     """
 
     index: int
+    place: int
     training_job: str
     definition: str | None
     status: JobStatus
@@ -37,6 +38,7 @@ class TrialResult:
     violation: float = 0.0
     curve: tuple[float, ...] = ()
     model: Path | None = None
+    is_lost: bool = False
 
     @property
     def is_running(self) -> bool:
@@ -89,9 +91,22 @@ class TuningResults:
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How many trials completed, failed, were stopped, are running; without the zeros."""
-        words = Counter("running" if trial.is_running else str(trial.status).lower() for trial in self.trials)
-        return {word: words[word] for word in ("completed", "stopped", "failed", "running") if words[word]}
+        """How many trials completed, failed, were stopped, are running, were lost; without the zeros."""
+        words = Counter(
+            "running" if trial.is_running else "lost" if trial.is_lost else str(trial.status).lower()
+            for trial in self.trials
+        )
+        return {word: words[word] for word in ("completed", "stopped", "failed", "running", "lost") if words[word]}
+
+    @cached_property
+    def drawn(self) -> tuple[TrialResult, ...]:
+        """The trials that figures show: a lost one tells nothing of its hyperparameters."""
+        return tuple(trial for trial in self.trials if not trial.is_lost)
+
+    @property
+    def places(self) -> int:
+        """How many trials there have been of those that were asked for: a lost one and those after it are one."""
+        return len({trial.place for trial in self.trials})
 
     @cached_property
     def ranking(self) -> tuple[TrialResult, ...]:
@@ -166,6 +181,7 @@ def _trial(
     model = model_path(record)
     return TrialResult(
         index=record.trial_index or 0,
+        place=record.place or 0,
         training_job=record.name,
         definition=record.definition_name,
         status=record.primary_status,
@@ -180,4 +196,5 @@ def _trial(
         violation=violation,
         curve=curve,
         model=model if model is not None and model.is_file() else None,
+        is_lost=record.is_lost,
     )

@@ -137,11 +137,12 @@ def _training_times(job: TrainingJobRecord) -> dict[str, Any]:
 
 def _status_counters(trials: Sequence[TrainingJobRecord]) -> dict[str, int]:
     statuses = [trial.primary_status for trial in trials]
+    lost = sum(trial.is_lost for trial in trials)
     return {
         "Completed": statuses.count(JobStatus.COMPLETED),
         "InProgress": statuses.count(JobStatus.IN_PROGRESS) + statuses.count(JobStatus.STOPPING),
-        "RetryableError": 0,
-        "NonRetryableError": statuses.count(JobStatus.FAILED),
+        "RetryableError": lost,
+        "NonRetryableError": statuses.count(JobStatus.FAILED) - lost,
         "Stopped": statuses.count(JobStatus.STOPPED),
     }
 

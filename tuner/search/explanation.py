@@ -24,8 +24,9 @@ _TOLD_INFLUENCES = 3
 
 
 class Origin(StrEnum):
-    """Where a trial's configuration came from."""
+    """Where a trial's configuration came from; AGAIN: from another that came to nothing, whose place it takes."""
 
+    AGAIN = "again"
     GIVEN = "given"
     START = "start"
     MODEL = "model"

@@ -92,8 +92,8 @@ class TrainingJobRecord:
 
     `exit_code` is the one that decides: of several hosts, that of the first which failed. `interruption` is the one
     that has been asked for and has not come yet. `definition_name` is there where the tuning job has several
-    definitions. `losses` is how often it has lost its containers to something that is no doing of its own. `replaces`
-    is the index of a trial that was lost altogether, in whose place it is.
+    definitions. `losses` is how often it has lost its containers to something that is no doing of its own. `place`
+    is a trial's in the search: that of another which came to nothing, where it is that one's configuration again.
     """
 
     name: str
@@ -116,7 +116,7 @@ class TrainingJobRecord:
     definition_name: str | None = None
     failure_kind: FailureKind | None = None
     losses: int = 0
-    replaces: int | None = None
+    place: int | None = None
 
     @cached_property
     def spec(self) -> TrainingJobSpec:
@@ -237,15 +237,37 @@ class TuningJobRecord:
         """Whether a trial of this job has produced a value of its objective."""
         return trial.objective_status(self.metric_of(trial))
 
+    def is_void(self, trial: TrainingJobRecord) -> bool:
+        """Whether a trial of this job has come to nothing through no doing of its configuration.
+
+        It was lost, or stopped before its first value because the whole job was. Its place is another trial's to take.
+        """
+        return trial.is_lost or (
+            trial.is_finished and trial.stop_reason is StopReason.TUNING_JOB and self.value_of(trial) is None
+        )
+
     def violation_of(self, trial: TrainingJobRecord) -> float:
         """By how much a trial of this job breaks the bounds of its metrics, all together; 0 where it keeps them."""
         last = {name: summary.last for name, summary in trial.metrics.items()}
         return total_violation(self.search.metric_constraints, last)
 
 
-def in_order_of_ending(trials: Sequence[TrainingJobRecord]) -> list[TrainingJobRecord]:
-    """Those of `trials` that have ended, in the order in which they did; of equal times, the earlier created first."""
-    ended = [(trial.end_time, trial.trial_index or 0, trial) for trial in trials if trial.end_time is not None]
+def in_places(trials: Sequence[TrainingJobRecord]) -> list[TrainingJobRecord]:
+    """The trial in each place of a search, in order. `trials` are by index: of several in a place, the last has it."""
+    holders = {trial.place or 0: trial for trial in trials}
+    return [holders[place] for place in sorted(holders)]
+
+
+def in_order_of_ending(tuning_job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> list[TrainingJobRecord]:
+    """The trials that have ended, in the order in which they did; of equal times, the earlier created first.
+
+    Without those that came to nothing: others are in their places, or will be.
+    """
+    ended = [
+        (trial.end_time, trial.trial_index or 0, trial)
+        for trial in trials
+        if trial.end_time is not None and not tuning_job.is_void(trial)
+    ]
     return [trial for _, _, trial in sorted(ended, key=lambda one: one[:2])]
 
 
@@ -258,7 +280,7 @@ def values_as_they_came(tuning_job: TuningJobRecord, trials: Sequence[TrainingJo
         tuning_job.value_of(trial)
         if tuning_job.objective_status_of(trial) is ObjectiveStatus.SUCCEEDED and tuning_job.violation_of(trial) == 0
         else None
-        for trial in in_order_of_ending(trials)
+        for trial in in_order_of_ending(tuning_job, trials)
     ]
 
 

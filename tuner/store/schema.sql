@@ -1,4 +1,4 @@
--- Version 4. Times are seconds since the epoch. JSON columns hold requests as they were given.
+-- Version 5. Times are seconds since the epoch. JSON columns hold requests as they were given.
 
 -- The service treats tuning-job names as case-insensitive.
 -- `extension` is what the job's search file says, which a request has no word for.
@@ -15,8 +15,8 @@ CREATE TABLE tuning_job (
 ) STRICT;
 
 -- `definition_name` is that of the training job definition which a trial is of, where its tuning job has several.
--- `failure_kind` says whose doing a failure is. `losses` counts the rows of `loss`. `replaces` is the trial index of a
--- trial that was lost to the infrastructure, whose place in the search this one takes.
+-- `failure_kind` says whose doing a failure is. `losses` counts the rows of `loss`. `place` is the trial's in its search,
+-- from 1: that of an earlier trial which came to nothing through no doing of its configuration, and is tried again.
 CREATE TABLE training_job (
     name                TEXT PRIMARY KEY,
     request             TEXT NOT NULL,
@@ -33,13 +33,24 @@ CREATE TABLE training_job (
     failure_reason      TEXT NOT NULL DEFAULT '',
     failure_kind        TEXT,
     losses              INTEGER NOT NULL DEFAULT 0,
-    replaces            INTEGER,
+    place               INTEGER,
     creation_time       REAL NOT NULL,
     training_start_time REAL,
     training_end_time   REAL,
     end_time            REAL,
     UNIQUE (tuning_job, trial_index)
 ) STRICT;
+
+-- Each time that a tuning job which had ended was given more trials: when, when it had ended, and how many trials it may
+-- have in all since then.
+CREATE TABLE more_trials (
+    tuning_job        TEXT NOT NULL COLLATE NOCASE REFERENCES tuning_job (name),
+    number            INTEGER NOT NULL,
+    time              REAL NOT NULL,
+    ended             REAL NOT NULL,
+    max_training_jobs INTEGER NOT NULL,
+    PRIMARY KEY (tuning_job, number)
+) STRICT, WITHOUT ROWID;
 
 CREATE INDEX training_job_unfinished ON training_job (creation_time) WHERE end_time IS NULL;
 

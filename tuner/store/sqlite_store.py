@@ -116,14 +116,17 @@ class Store(TrainingJobReading, JobTable, LedgerTable):
         trial_index: int | None = None,
         tuned: Mapping[str, str] | None = None,
         definition_name: str | None = None,
-        replaces: int | None = None,
+        place: int | None = None,
     ) -> None:
-        """Remember a new training job, pending; raises ResourceInUse where there is one of that name."""
+        """Remember a new training job, pending; raises ResourceInUse where there is one of that name.
+
+        A trial without a `place` has one of its own, that of its index.
+        """
         name = request["TrainingJobName"]
         try:
             with self._transaction() as db:
                 db.execute(
-                    "INSERT INTO training_job (name, request, tuning_job, trial_index, definition_name, replaces,"
+                    "INSERT INTO training_job (name, request, tuning_job, trial_index, definition_name, place,"
                     " tuned, gpu_count, status, creation_time) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         name,
@@ -131,7 +134,7 @@ class Store(TrainingJobReading, JobTable, LedgerTable):
                         tuning_job,
                         trial_index,
                         definition_name,
-                        replaces,
+                        trial_index if place is None else place,
                         json.dumps(dict(tuned or {})),
                         gpu_count,
                         SecondaryStatus.PENDING,

@@ -119,5 +119,5 @@ def _training_job(row: sqlite3.Row, metrics: Mapping[str, MetricSummary]) -> Tra
         definition_name=row["definition_name"],
         failure_kind=FailureKind(row["failure_kind"]) if row["failure_kind"] else None,
         losses=row["losses"],
-        replaces=row["replaces"],
+        place=row["place"],
     )

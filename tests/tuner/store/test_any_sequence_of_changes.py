@@ -11,6 +11,7 @@ from job_requests import training_request
 
 from contracts.errors import IllegalTransition
 from contracts.jobs import SecondaryStatus, StopReason, check_training_job_transition
+from contracts.outcome import LossCause
 from tuner.errors import ResourceInUse
 from tuner.store.records import MetricSummary, Observation
 from tuner.store.sqlite_store import Store
@@ -44,6 +45,7 @@ class AnySequenceOfChanges(RuleBasedStateMachine):
         self.found: dict[str, dict[Key, Observation]] = {}
         self.leased: dict[str, tuple[str, ...]] = {}
         self.stopped: dict[str, StopReason] = {}
+        self.lost: dict[str, list[LossCause]] = {}
 
     def teardown(self) -> None:
         """Nothing stays."""
@@ -112,6 +114,21 @@ class AnySequenceOfChanges(RuleBasedStateMachine):
             if not self.went[name][-1].primary.is_terminal:
                 self.stopped.setdefault(name, reason)
 
+    @rule(name=jobs, cause=st.sampled_from(LossCause), for_good=st.booleans())
+    def lose(self, name: str, cause: LossCause, for_good: bool) -> None:
+        """Loss, status and the end of leases are one: all or nothing."""
+        status = SecondaryStatus.FAILED if for_good else SecondaryStatus.RESTARTING
+        if name not in self.went:
+            return
+        try:
+            self.store.record_loss(name, cause, "gone", now=self.tick(), status=status, message="gone")
+        except IllegalTransition:
+            return
+        self.went[name].append(status)
+        self.lost.setdefault(name, []).append(cause)
+        if for_good:
+            self.leased.pop(name, None)
+
     @rule()
     def open_again(self) -> None:
         """Another process does."""
@@ -127,6 +144,15 @@ class AnySequenceOfChanges(RuleBasedStateMachine):
             assert [one.start_time for one in kept[1:]] == [one.end_time for one in kept[:-1]]
             assert went[-1] is self.store.training_job(name).status
             assert self.stopped.get(name) == self.store.training_job(name).stop_reason
+
+    @invariant()
+    def losses_are_remembered_in_order(self) -> None:
+        """Each with its cause; whoever has failed for one is lost, and nobody else."""
+        for name, went in self.went.items():
+            job, causes = self.store.training_job(name), self.lost.get(name, [])
+            assert causes == [loss.cause for loss in self.store.losses(name)]
+            assert len(causes) == job.losses
+            assert job.is_lost == (went[-1] is SecondaryStatus.FAILED and job.failure_reason == "gone")
 
     @invariant()
     def no_gpu_is_leased_twice(self) -> None:

@@ -7,6 +7,7 @@ import pytest
 from job_requests import training_request
 
 from contracts.jobs import JobKind, SecondaryStatus, StopReason
+from contracts.outcome import LossCause
 from tuner.errors import StoreError
 from tuner.store.database import SCHEMA_VERSION
 from tuner.store.records import LogStart
@@ -51,6 +52,16 @@ INSERT INTO gpu_lease VALUES ('GPU-a', 'training', 'old-001'), ('GPU-b', 'transf
 INSERT INTO job (kind, name, request, model, gpu_count, status, creation_time, start_time)
 VALUES ('transform', 'batch', '{"TransformJobName": "batch"}', '{"ModelName": "m"}', 1, 'InProgress', 1.0, 2.0);
 INSERT INTO transformed_object VALUES ('batch', 'part-1');
+"""
+
+TRIALS_OF_VERSION_4 = """
+INSERT INTO tuning_job (name, request, status, random_seed, creation_time)
+VALUES ('old', '{"HyperParameterTuningJobName": "old"}', 'InProgress', 7, 1.0);
+INSERT INTO training_job (name, request, tuning_job, trial_index, status, failure_kind, losses, creation_time, end_time)
+VALUES
+  ('old-001', '{"TrainingJobName": "old-001"}', 'old', 1, 'Failed', 'InternalServerError', 1, 1.0, 2.0),
+  ('old-002', '{"TrainingJobName": "old-002"}', 'old', 2, 'Training', NULL, 0, 1.0, NULL);
+INSERT INTO loss VALUES ('old-001', 1, 'DiskFull', 'no room', 1.5);
 """
 
 
@@ -139,6 +150,20 @@ def test_every_table_of_version_3_has_something_in_it_that_is_kept(tmp_path: Pat
     with sqlite3.connect(path) as db:
         assert counts == {table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in counts}
     db.close()
+
+
+def test_what_version_4_remembered_is_kept(tmp_path: Path) -> None:
+    """Every trial of that time has a place of its own; losses stay."""
+    with Store(home_of_version(4, tmp_path / "old.db", TRIALS_OF_VERSION_4)) as store:
+        lost, running = store.trials("old")
+
+        assert [1, 2] == [lost.place, running.place]
+        assert (True, 1, [LossCause.DISK_FULL]) == (
+            lost.is_lost,
+            lost.losses,
+            [one.cause for one in store.losses("old-001")],
+        )
+        assert SecondaryStatus.TRAINING is running.status
 
 
 def test_a_migration_that_is_cut_short_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
