@@ -60,6 +60,7 @@ def trial(
         training_end_time=end,
         end_time=end,
         metrics={METRIC: summary} if count else {},
+        place=index,
     )
 
 

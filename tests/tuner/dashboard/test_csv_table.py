@@ -35,6 +35,8 @@ def test_a_trial_is_a_line_with_all_that_is_known_of_it(history: TuningHistory) 
             "training_start_time": "2026-09-21T14:13:50.000Z",
             "training_end_time": "2026-09-21T14:14:10.000Z",
             "duration_seconds": "20.000",
+            "place": "1",
+            "lost": "false",
             "failure_reason": "",
         }
     ] == rows_of(history)
