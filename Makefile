@@ -4,6 +4,9 @@
 SHELL := /bin/bash
 BIN   := .venv/bin
 SETUP := bootstrap/setup.sh
+# Much of a test is waiting for an engine, so three share two processors; a file's tests share what it has set up, and
+# the files with real containers, which take longest, come first.
+SIDE_BY_SIDE := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 JOB   := examples/cifar10/tuning-job.yaml
 
 .DEFAULT_GOAL := help
@@ -21,7 +24,7 @@ tune: setup ## the main job: tune the reference image on CIFAR-10, on this machi
 test: ## every check and every test, with real containers and a real browser
 	@$(SETUP) venv engine base-image cifar10 reference-image test-tools
 	@$(MAKE) --no-print-directory check
-	$(BIN)/pytest
+	$(BIN)/pytest $(SIDE_BY_SIDE)
 
 faults: ## inject every fault for real and print what is lost (an hour; goes on where it was ended): docs/faults.md
 	@$(SETUP) venv engine

@@ -70,12 +70,13 @@ def test_commands_in_pages_exist_with_their_options(block: Block) -> None:
 
 def parse(arguments: list[str]) -> None:
     """Let the commands' own parsers read `arguments`; raises click.UsageError for what they do not know."""
-    context = click.Context(cli, info_name="algodock")
+    # A command keeps the options for help that it is first asked with: they have to be the real ones.
+    context = click.Context(cli, info_name="algodock", **cli.context_settings)
     _, rest, _ = cli.make_parser(context).parse_args(args=list(arguments))
     if rest:
         command = cli.get_command(context, rest[0])
         assert command is not None, f"there is no command {rest[0]!r}"
-        command.make_parser(click.Context(command)).parse_args(args=rest[1:])
+        command.make_parser(click.Context(command, parent=context)).parse_args(args=rest[1:])
 
 
 def test_a_command_that_does_not_exist_would_be_noticed() -> None:
