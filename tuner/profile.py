@@ -21,6 +21,11 @@ _BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
+#: What has to be free of a disk that the profile says nothing about: the smaller of these.
+_FREE_DISK_SHARE = 0.05
+_FREE_DISK_BYTES = 5 * 2**30
+
+
 class ProfileError(TunerError):
     """The host profile says something that cannot be."""
 
@@ -43,7 +48,8 @@ class HostProfile:
     and one starts on it when the part `free_gpu_memory` of its share of the GPU's memory is free. The limits hold for
     each container: `cpus` None shares the host's evenly among the trials that a tuning job runs side by side, and
     leaves a single training job unlimited; the others' None is the engine's own. `isolation_off` are the items of the
-    isolation that images of this machine have to do without.
+    isolation that images of this machine have to do without. `free_disk_bytes` have to be free on the disks that are
+    written to before a job starts; see `wanted_free_disk` for None.
     """
 
     home: Path
@@ -56,6 +62,13 @@ class HostProfile:
     memory_bytes: int | None = None
     shm_bytes: int | None = None
     isolation_off: frozenset[IsolationItem] = frozenset()
+    free_disk_bytes: int | None = None
+
+    def wanted_free_disk(self, disk_bytes: int) -> int:
+        """How much of a disk of that size has to be free before a job starts, in bytes."""
+        if self.free_disk_bytes is not None:
+            return self.free_disk_bytes
+        return min(int(_FREE_DISK_SHARE * disk_bytes), _FREE_DISK_BYTES)
 
     @property
     def has_local_engine(self) -> bool:
@@ -187,8 +200,9 @@ _SETTINGS: Mapping[str, Callable[[Any], Any]] = {
     "memory": _size,
     "shm": _size,
     "isolation_off": _isolation_items,
+    "free_disk": _size,
 }
-_FIELD_NAMES = {"memory": "memory_bytes", "shm": "shm_bytes"}
+_FIELD_NAMES = {"memory": "memory_bytes", "shm": "shm_bytes", "free_disk": "free_disk_bytes"}
 
 
 def _read_file(path: Path) -> dict[str, Any]:

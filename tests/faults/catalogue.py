@@ -11,8 +11,8 @@ import faults_of_homes as homes
 import faults_of_processes as processes
 from algorithm import script
 from invariants import Loss
-from mounts import small_disk
 from scene import Stage, Undisturbed
+from small_disks import small_disk
 
 #: Tells for which numbers a fault is tried: of points mostly.
 Cases = Callable[[Undisturbed], Sequence[int]]

@@ -11,8 +11,8 @@ from pathlib import Path
 from algorithm import script
 from faults_of_processes import looked_at
 from invariants import Invariant, Loss
-from mounts import small_disk
 from scene import Scene, Stage
+from small_disks import small_disk
 
 from tuner.cli.exit_codes import ExitCode
 from tuner.store.database import SCHEMA_VERSION

@@ -18,11 +18,11 @@ from algorithm import METRIC, REGEX, script
 from command_line import write_job
 from invariants import Expectation, Invariant, Loss, leftovers, losses
 from job_requests import tuning_request
-from mounts import SmallDisk
 from points import Deed
 from private_engine import PrivateEngine
 from processes import Command, StillRunning
 from shell_image import import_shell_image
+from small_disks import SmallDisk
 
 from tuner.cli.exit_codes import ExitCode
 from tuner.dashboard.report import HTML_NAME

@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from engine_programs import COPIES, DEAF, GREETS, LONG_LINE, OBEYS, SHOWS, TALKS, UNTIL_GO, Program
+from engine_programs import COPIES, DEAF, GREETS, LONG_LINE, OBEYS, SHOWS, TALKS, UNTIL_GO, WRITES, Program
 
 from tuner.engine.protocol import Address, ContainerSpec, ContainerStatus, Engine, LogFrame, Mount, Stream
 from tuner.errors import ContainerNotFound, EngineRejected, ImageNotFound, NameTaken
@@ -65,6 +65,25 @@ class EngineConformance:
         yield create
         for container_id in made:
             engine.remove(container_id)
+
+    def test_it_is_known_what_a_container_has_written(
+        self, engine: Engine, create: Callable[..., str], tmp_path: Path, run_labels: Mapping[str, str]
+    ) -> None:
+        """Beside its mounts and on its log; of its mounts those that it can write to."""
+        (tmp_path / "input").mkdir()
+        mounts = (
+            Mount(source=tmp_path, target="/opt/ml/model"),
+            Mount(source=tmp_path / "input", target="/opt/ml/input", read_only=True),
+        )
+        container_id = create(WRITES, mounts=mounts)
+        run(engine, container_id)
+        found = engine.writings(container_id)
+
+        assert found.layer_bytes >= 300_000
+        assert found.log_bytes is None or found.log_bytes >= len("written\n")
+        assert {"/opt/ml/model": tmp_path} == found.folders
+        assert not found.volumes
+        assert run_labels.items() <= found.labels.items()
 
     def test_a_container_goes_from_created_to_exited(self, engine: Engine, create: Callable[..., str]) -> None:
         """Its exit code is the program's, and the engine says when it started and ended."""

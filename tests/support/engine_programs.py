@@ -27,6 +27,14 @@ def _talks(run: FakeContainer) -> int:
 TALKS = Program(script="echo one; sleep 0.1; echo two >&2; sleep 0.1; echo three; exit 5", python=_talks)
 
 
+def _writes(run: FakeContainer) -> None:
+    run.layer_bytes = 300_000
+    run.print("written")
+
+
+WRITES = Program(script="head -c 300000 /dev/zero >/tmp/more; echo written", python=_writes)
+
+
 def _until_go(run: FakeContainer) -> Iterator[None]:
     run.print("waiting")
     while not run.path("/opt/ml/go").exists():

@@ -11,6 +11,7 @@ from tuner.engine.fake import FakeEngine, FakeImage
 from tuner.engine.fake_container import Program
 from tuner.engine.gpus import GpuMemory
 from tuner.engine.protocol import JOB_LABEL
+from tuner.jobs.disks import Disk
 from tuner.jobs.gpu_leases import GpuLeases
 from tuner.jobs.processing_runner import ProcessingRunner
 from tuner.jobs.runner import JobRunner
@@ -86,6 +87,8 @@ class HomeOfFakes:
         self.gpus = gpus
         self.gpu_memory: dict[str, GpuMemory] = {}
         self.executor: Executor = AtOnce()
+        self.disk_bytes = 100 * 2**30
+        self.free_bytes: Callable[[], int] = lambda: self.disk_bytes
         self._open()
 
     def _open(self) -> None:
@@ -98,7 +101,15 @@ class HomeOfFakes:
             gpus=self.gpus,
             read_memory=self.gpu_memory.get,
         )
-        self.runner = JobRunner(self.store, self.engine, self.profile, self.clock, self.leases, executor=self.executor)
+        self.runner = JobRunner(
+            self.store,
+            self.engine,
+            self.profile,
+            self.clock,
+            self.leases,
+            executor=self.executor,
+            read_disk=self.read_disk,
+        )
         processing = ProcessingRunner(
             self.store,
             self.engine,
@@ -107,10 +118,15 @@ class HomeOfFakes:
             self.runner.activity,
             leases=self.leases,
             executor=self.executor,
+            read_disk=self.read_disk,
         )
         self.controller = Controller(
             self.store, self.runner, self.profile, self.clock, {JobKind.PROCESSING: processing}
         )
+
+    def read_disk(self, path: Path) -> Disk:
+        """The one disk that there is: `disk_bytes` large, with `free_bytes` of it free."""
+        return Disk(path=path, device=1, free_bytes=self.free_bytes(), total_bytes=self.disk_bytes)
 
     def restart(self) -> None:
         """Forget everything that is only in memory."""

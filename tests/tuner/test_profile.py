@@ -52,6 +52,7 @@ def test_no_gpus_at_all_can_be_said(tmp_path: Path) -> None:
         ("jobs_per_gpu = 0", "not a whole number of at least 1"),
         ("free_gpu_memory = 90", "not a share between 0 and 1"),
         ('memory = "lots"', "not a size"),
+        ('free_disk = "10 %"', "not a size"),
         ("gpus = 3", "neither a list"),
         ("cpus = ", "Invalid value"),
     ],
@@ -72,6 +73,15 @@ def test_sizes_are_read_as_people_write_them(text: str, size: int) -> None:
     assert size == parse_bytes(text)
 
 
+@pytest.mark.parametrize(
+    ("said", "disk", "wanted"),
+    [(None, 20 * 2**30, 2**30), (None, 2**40, 5 * 2**30), (0, 2**40, 0), (7, 2**40, 7)],
+)
+def test_so_much_of_a_disk_is_to_be_free(said: int | None, disk: int, wanted: int) -> None:
+    """A small part, and of a large disk not even that; the profile's word stands."""
+    assert wanted == HostProfile(home=Path("/"), free_disk_bytes=said).wanted_free_disk(disk)
+
+
 def test_the_example_of_the_page_is_read(tmp_path: Path) -> None:
     """docs/host-profile.md shows every setting, and each as it is."""
     page = (Path(__file__).parents[2] / "docs" / "host-profile.md").read_text(encoding="utf-8")
@@ -90,6 +100,7 @@ def test_the_example_of_the_page_is_read(tmp_path: Path) -> None:
             cpus=2.0,
             memory_bytes=8 * 2**30,
             shm_bytes=2 * 2**30,
+            free_disk_bytes=20 * 2**30,
         )
         == profile
     )

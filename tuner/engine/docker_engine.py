@@ -42,6 +42,7 @@ from tuner.engine.protocol import (
     LogFrame,
     NetworkSummary,
     PullProgress,
+    Writings,
 )
 from tuner.engine.refusals import no_image, pull_refusal, start_refusal
 from tuner.errors import (
@@ -247,6 +248,14 @@ class DockerEngine:
             raise EngineRejected(f"container {container_id}: no port {port} is published now")
         return address
 
+    def writings(self, container_id: str) -> Writings:
+        """What a container has written to disks so far; raises ContainerNotFound."""
+        with self._api(f"what container {container_id} has written") as api:
+            response = api.get(f"{api.base_url}/v{api.api_version}/containers/{container_id}/json", params={"size": 1})
+            _raise_for_status(response)
+        inspected = response.json()
+        return wire.writings(inspected, log_bytes=_size(wire.log_path(inspected)) if self._is_here else None)
+
     def containers(self, labels: Mapping[str, str | None]) -> Sequence[ContainerSummary]:
         """All containers, running or not, that carry all of `labels`; a value of None is any."""
         wanted = {"label": wire.label_filter(labels)}
@@ -394,6 +403,14 @@ class DockerEngine:
                 raise
         finally:
             self.remove(container_id)
+
+
+def _size(file: Path | None) -> int | None:
+    """The size of a file in bytes; None where that cannot be seen: an engine's folder need not let us in."""
+    try:
+        return None if file is None else file.stat().st_size
+    except OSError:
+        return None
 
 
 def _resolvers() -> list[str]:

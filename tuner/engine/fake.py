@@ -36,6 +36,7 @@ from tuner.engine.protocol import (
     LogFrame,
     NetworkSummary,
     PullProgress,
+    Writings,
 )
 from tuner.errors import (
     ContainerNotFound,
@@ -242,6 +243,18 @@ class FakeEngine:
         if address is None:
             raise EngineRejected(f"container {container_id}: no port {port} is published now")
         return address
+
+    def writings(self, container_id: str) -> Writings:
+        """What a container has written so far: to its layer as its program says, to its log and mounts for real."""
+        self._enter("writings")
+        one = self.container(container_id)
+        return Writings(
+            layer_bytes=one.layer_bytes,
+            log_bytes=sum(len(frame.payload) for frame in one.frames),
+            volumes={},
+            folders={mount.target: mount.source for mount in one.spec.mounts if not mount.read_only},
+            labels=one.spec.all_labels,
+        )
 
     def containers(self, labels: Mapping[str, str | None]) -> Sequence[ContainerSummary]:
         """All containers, running or not, that carry all of `labels`; a value of None is any."""

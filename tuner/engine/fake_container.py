@@ -46,6 +46,8 @@ class FakeContainer:
         self.frames: list[LogFrame] = []
         #: The names of the signals that arrived while it was running, oldest first.
         self.signals: list[str] = []
+        #: How much the program says that it has written beside its mounts.
+        self.layer_bytes = 0
         #: The engine's text when the container could not be started.
         self.error = ""
         self._clock = clock

@@ -23,6 +23,8 @@ ENDPOINT_LABEL = "algodock.endpoint"
 PROCESSING_JOB_LABEL = "algodock.processing-job"
 #: The label with the ids of the GPUs that a container was given, commas between: what other homes on the engine see.
 GPU_LABEL = "algodock.gpus"
+#: The label that tells how much of each disk was free when a container was created: `tuner.jobs.disks` reads it.
+FREE_DISK_LABEL = "algodock.free-disk"
 #: The label of the short-lived container of `Engine.check_gpus`; it belongs to no home.
 PROBE_LABEL = "algodock.gpu-probe"
 
@@ -175,6 +177,22 @@ class ContainerSummary:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Writings:
+    """What a container has written so far, in bytes, and where else it may write.
+
+    `layer_bytes` is what it has changed of its image. `log_bytes` is the size of the engine's own log of it, None where
+    that cannot be seen. `volumes` are the engine's folders that hold the volumes of the image, `folders` those of this
+    host that were mounted and can be written to: each by its place in the container.
+    """
+
+    layer_bytes: int
+    log_bytes: int | None
+    volumes: Mapping[str, Path]
+    folders: Mapping[str, Path]
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class NetworkSummary:
     """A private network in a listing; an `internal` one leads nowhere else."""
 
@@ -268,6 +286,10 @@ class Engine(Protocol):
 
         Raises ContainerNotFound, and EngineRejected where the port is not published or the container does not run.
         """
+        ...
+
+    def writings(self, container_id: str) -> Writings:
+        """What a container has written to disks so far; raises ContainerNotFound. It takes a while to find out."""
         ...
 
     def containers(self, labels: Mapping[str, str | None]) -> Sequence[ContainerSummary]:

@@ -5,8 +5,9 @@ Source: Docker Engine API reference, "ContainerCreate", "ContainerInspect", "Ima
 
 import re
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from tuner.engine.isolation import ENGINES_OWN, METADATA_ADDRESS, Isolation
@@ -19,6 +20,7 @@ from tuner.engine.protocol import (
     EngineFacts,
     ImageFacts,
     NetworkSummary,
+    Writings,
 )
 
 #: The variable by which NVIDIA's container runtime is told which GPUs to show.
@@ -155,6 +157,28 @@ def container_state(inspected: Mapping[str, Any]) -> ContainerState:
         error=state.get("Error") or "",
         memory_limit_bytes=(inspected.get("HostConfig") or {}).get("Memory") or None,
     )
+
+
+def writings(inspected: Mapping[str, Any], *, log_bytes: int | None) -> Writings:
+    """What a container has written, in what the engine says of it when asked for sizes too."""
+    mounts = inspected.get("Mounts") or ()
+    return Writings(
+        layer_bytes=int(inspected.get("SizeRw") or 0),
+        log_bytes=log_bytes,
+        volumes=_written_places(mounts, "volume"),
+        folders=_written_places(mounts, "bind"),
+        labels=dict((inspected.get("Config") or {}).get("Labels") or {}),
+    )
+
+
+def _written_places(mounts: Sequence[Mapping[str, Any]], kind: str) -> dict[str, Path]:
+    return {one["Destination"]: Path(one["Source"]) for one in mounts if one["Type"] == kind and one["RW"]}
+
+
+def log_path(inspected: Mapping[str, Any]) -> Path | None:
+    """Where the engine keeps its log of a container; None where it does not say."""
+    path = inspected.get("LogPath")
+    return Path(path) if path else None
 
 
 def signal_name(event: Mapping[str, Any]) -> str:

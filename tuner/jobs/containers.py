@@ -1,6 +1,6 @@
 """The containers of a training job: what each is created from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from contracts.jobs import TrainingJobSpec
@@ -28,9 +28,11 @@ def training_containers(
     machine: EngineFacts,
     trials: int,
     leased_gpus: Sequence[str],
+    labels: Mapping[str, str],
 ) -> JobContainers:
     """Stage the folders of all hosts of a job and describe their containers; `trials` such jobs run side by side.
 
+    The containers get `labels` beside those that they are found by.
     Raises ChannelError, OSError.
     """
     specs: list[ContainerSpec] = []
@@ -48,7 +50,7 @@ def training_containers(
                 arguments=_arguments(spec),
                 environment=_environment(spec),
                 mounts=stage(spec, host, folder),
-                labels={HOME_LABEL: str(profile.home), JOB_LABEL: spec.name, HOST_LABEL: host.name},
+                labels={**labels, HOME_LABEL: str(profile.home), JOB_LABEL: spec.name, HOST_LABEL: host.name},
                 gpu_ids=gpus[host.name],
                 network=not spec.network_isolation,
                 private_network=network_name(profile, spec.name, spec.hosts),

@@ -12,6 +12,7 @@ from contracts.outcome import FailureKind, algorithm_error
 from tuner.channels.feeds import remove_fifos
 from tuner.errors import EngineRejected, TunerError
 from tuner.jobs.artifacts import read_failure
+from tuner.jobs.background import Background
 from tuner.jobs.hosts import RunningHosts
 from tuner.jobs.log_intake import missing_metrics
 from tuner.jobs.losses import Losses
@@ -55,6 +56,7 @@ class Endings:
         self._bench = workbench
         self._losses = Losses(workbench)
         self._packing: dict[str, Packing] = {}
+        self._clearing: dict[str, Background[None]] = {}
         self._decided: dict[str, _Outcome] = {}
 
     # How containers end
@@ -86,7 +88,7 @@ class Endings:
 
         Raises EngineUnreachable before anything is recorded.
         """
-        if running.is_one_lost:
+        if running.is_one_lost or job.failure_reason:
             self._lost(job, loss_of_missing(), running)
         elif job.stop_reason is not None:
             self._record_exit(job, running, [])
@@ -103,8 +105,17 @@ class Endings:
                 self._lost(job, loss, running)
 
     def _lost(self, job: TrainingJobRecord, loss: Loss, running: RunningHosts | None = None) -> None:
-        """A job has lost its containers: it starts again, unless it was to stop or has done so too often."""
-        if job.stop_reason is not None:
+        """A job has lost its containers: it starts again, unless it was to stop or has done so too often.
+
+        One that was stopped for filling a disk has the reason already; what its containers have written makes room.
+        """
+        if job.failure_reason:
+            folder, hosts = self._bench.folder(job.name), job.spec.hosts
+            self._clearing[job.name] = Background.of_engine(
+                lambda _: folder.remove_written(hosts), self._bench.engine_threads
+            )
+            self._fail(job, FailureKind.ALGORITHM, job.failure_reason)
+        elif job.stop_reason is not None:
             self._end_stopped(job)
         elif self._losses.record(job, loss, running):
             self._bench.activity.set()  # what is left of the containers is removed before new ones are created
@@ -219,6 +230,12 @@ class Endings:
             return False
         if job.gpu_count and not self._bench.removals.is_over(job.name):
             return True
+        if (clearing := self._clearing.get(job.name)) is not None:
+            if not clearing.is_done:
+                return True
+            del self._clearing[job.name]
+            if clearing.problem is not None:
+                self._bench.store.add_warning(job.name, f"what it wrote could not be removed: {clearing.problem}")
         outcome = self._decided.pop(job.name)
         self._bench.store.change_status(
             job.name,

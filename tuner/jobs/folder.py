@@ -73,6 +73,12 @@ class JobFolder:
         """The archive of ``/opt/ml/output/data``."""
         return self.output / "output.tar.gz"
 
+    def remove_written(self, hosts: Sequence[Host]) -> None:
+        """Remove all that the containers of `hosts` were given and have written, but not their logs; raises OSError."""
+        for host in hosts:
+            remove_tree(self.host(host.name).root)
+        remove_tree(self.checkpoints)
+
 
 def channels_of(channels: Sequence[Channel], host: Host, hosts: Sequence[Host]) -> list[tuple[Channel, Shard]]:
     """The channels that `host` gets, each with its share among the hosts that get the channel."""

@@ -45,9 +45,11 @@ def processing_containers(
     profile: HostProfile,
     machine: EngineFacts,
     leased_gpus: Sequence[str],
+    labels: Mapping[str, str],
 ) -> JobContainers:
     """Stage the folders of all hosts of a job and describe their containers; `channels` are its inputs, local by now.
 
+    The containers get `labels` beside those that they are found by.
     Raises ChannelError, OSError.
     """
     specs: list[ContainerSpec] = []
@@ -63,7 +65,12 @@ def processing_containers(
                 arguments=spec.arguments,
                 environment={**PLATFORM_ENVIRONMENT, **spec.environment},
                 mounts=mounts,
-                labels={HOME_LABEL: str(profile.home), PROCESSING_JOB_LABEL: spec.name, HOST_LABEL: host.name},
+                labels={
+                    **labels,
+                    HOME_LABEL: str(profile.home),
+                    PROCESSING_JOB_LABEL: spec.name,
+                    HOST_LABEL: host.name,
+                },
                 gpu_ids=gpus[host.name],
                 network=not spec.network_isolation,
                 private_network=network_name(profile, f"processing-{spec.name}", spec.hosts),

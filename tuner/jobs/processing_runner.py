@@ -6,14 +6,21 @@ from dataclasses import dataclass
 
 from contracts.channels import Channel
 from contracts.jobs import JobKind, JobStatus
-from contracts.outcome import HOST_STOP_GRACE_SECONDS, TRAINING_STOP_GRACE_SECONDS, algorithm_error
+from contracts.outcome import (
+    HOST_STOP_GRACE_SECONDS,
+    TRAINING_STOP_GRACE_SECONDS,
+    FailureKind,
+    algorithm_error,
+)
 from contracts.processing import ProcessingJobSpec
 from tuner.engine.protocol import HOME_LABEL, PROCESSING_JOB_LABEL, Engine
 from tuner.errors import ChannelError, EngineRejected, GpuTaken, ResourceNotFound, TunerError
 from tuner.jobs.activity import Activity
-from tuner.jobs.background import EngineThreads
+from tuner.jobs.background import Background, EngineThreads
 from tuner.jobs.containers import JobContainers
 from tuner.jobs.creation import Creation, Describe
+from tuner.jobs.disk_watch import DiskWatch
+from tuner.jobs.disks import Disks, ReadDisk, read_disk
 from tuner.jobs.folder import JobFolder
 from tuner.jobs.gpu_leases import GpuLeases
 from tuner.jobs.hosts import RunningHost, RunningHosts, Starting
@@ -57,6 +64,7 @@ class ProcessingRunner:
         *,
         leases: GpuLeases,
         executor: Executor | None = None,
+        read_disk: ReadDisk = read_disk,
     ) -> None:
         self._store = store
         self._engine = engine
@@ -75,14 +83,24 @@ class ProcessingRunner:
         self._running: dict[str, RunningHosts] = {}
         self._continuous: dict[str, ContinuousOutputs] = {}
         self._delivering: dict[str, Delivery] = {}
+        self._clearing: dict[str, Background[None]] = {}
+        self._disks = Disks(profile, engine.facts, read_disk)
+        self._disk_watch = DiskWatch(engine, self._disks, self._threads, clock, self._has_gone)
 
     def begin_round(self) -> None:
-        """Before the jobs are stepped: see which containers are gone that are needed no more.
+        """Before the jobs are stepped: see which containers are gone that are not needed, and whether one fills a disk.
 
         Raises EngineUnreachable where no engine answers: nothing is lost, the next round goes on.
         """
         for name, problem in self._removals.step().items():
             self._store.change_job_message(_KIND, name, f"A container of the job could not be removed: {problem}")
+        if (verdict := self._disk_watch.look(self._running)) is not None:
+            if self._store.job(_KIND, verdict.job).status is JobStatus.IN_PROGRESS:
+                reason = FailureKind.ALGORITHM.reason(verdict.reason)
+                self._store.change_job_status(
+                    _KIND, verdict.job, JobStatus.STOPPING, now=self._clock(), failure_reason=reason
+                )
+            self._running[verdict.job].kill()
 
     def step(self, job: JobRecord) -> None:
         """Do what there is to do for an unfinished job, without waiting for its containers.
@@ -124,6 +142,9 @@ class ProcessingRunner:
                 self._end(job, JobStatus.STOPPED, job.failure_reason)
             return
         if creation is None or creation.is_to_begin:
+            if (full := self._disks.why_wait()) is not None:
+                self._store.change_job_message(_KIND, job.name, full)
+                return
             if (wait := self._leases.obtain(job.name, job.gpu_count, _KIND)) is not None:
                 self._store.change_job_message(_KIND, job.name, wait.message)
                 return
@@ -164,7 +185,7 @@ class ProcessingRunner:
 
     def _description(self, job: JobRecord, spec: ProcessingJobSpec) -> Describe:
         """What stages a job and describes its containers; all that is asked of the store is asked here."""
-        leased_gpus = self._store.leased_gpus(job.name, _KIND)
+        leased_gpus, labels = self._store.leased_gpus(job.name, _KIND), self._disks.labels()
 
         def describe(channels: Sequence[Channel]) -> JobContainers:
             return processing_containers(
@@ -175,6 +196,7 @@ class ProcessingRunner:
                 profile=self._profile,
                 machine=self._engine.facts(),
                 leased_gpus=leased_gpus,
+                labels=labels,
             )
 
         return describe
@@ -189,7 +211,7 @@ class ProcessingRunner:
             self._end(job, JobStatus.FAILED, f"AlgorithmError: {error}")
             return
         if container_ids is None:
-            self._lost(job)
+            self._lost(job, spec)
             return
         self._running[job.name] = RunningHosts(
             self._engine,
@@ -229,7 +251,9 @@ class ProcessingRunner:
             reason = f"MaxRuntimeExceeded: it ran longer than MaxRuntimeInSeconds allows ({spec.max_runtime_seconds} s)"
             self._store.change_job_status(_KIND, job.name, JobStatus.STOPPING, now=now, failure_reason=reason)
             job = self._store.job(_KIND, job.name)
-        if job.status is JobStatus.STOPPING:
+        if _has_filled_a_disk(job):
+            running.kill()
+        elif job.status is JobStatus.STOPPING:
             running.terminate(now, TRAINING_STOP_GRACE_SECONDS)
         elif running.first_failed is not None or running.is_one_lost:
             running.terminate(now, HOST_STOP_GRACE_SECONDS)
@@ -239,14 +263,26 @@ class ProcessingRunner:
         self._running.pop(job.name)
         running.close()
         self._continuous.pop(job.name).close()
+        job = self._store.job(_KIND, job.name)
+        if _has_filled_a_disk(job):
+            self._fail_for_disk(job, spec)
+            return
         if running.is_one_lost:
-            self._lost(job)
+            self._lost(job, spec)
             return
         self._store.record_job_exit(_KIND, job.name, running.exit_code)
         self._finish(self._store.job(_KIND, job.name), spec)
 
-    def _lost(self, job: JobRecord) -> None:
-        if job.status is JobStatus.STOPPING:
+    def _fail_for_disk(self, job: JobRecord, spec: ProcessingJobSpec) -> None:
+        """A job was stopped for filling a disk: what its containers have written makes room."""
+        folder = self._folder(job.name)
+        self._clearing[job.name] = Background.of_engine(lambda _: folder.remove_written(spec.hosts), self._threads)
+        self._end(job, JobStatus.FAILED, job.failure_reason)
+
+    def _lost(self, job: JobRecord, spec: ProcessingJobSpec) -> None:
+        if _has_filled_a_disk(job):
+            self._fail_for_disk(job, spec)
+        elif job.status is JobStatus.STOPPING:
             self._end(job, JobStatus.STOPPED, job.failure_reason)
         else:
             self._end(job, JobStatus.FAILED, "InternalServerError: a container was removed from outside")
@@ -291,6 +327,10 @@ class ProcessingRunner:
             return False
         if job.gpu_count and not self._removals.is_over(job.name):
             return True
+        if job.name in self._clearing:
+            if not self._clearing[job.name].is_done:
+                return True
+            del self._clearing[job.name]
         outcome = self._decided.pop(job.name)
         self._store.change_job_status(
             _KIND,
@@ -309,8 +349,16 @@ class ProcessingRunner:
         except ResourceNotFound:
             return False
 
+    def _has_gone(self, name: str) -> bool:
+        return self._has_ended(name) and self._removals.is_over(name)
+
     def _labels(self, name: str) -> dict[str, str]:
         return {HOME_LABEL: str(self._profile.home), PROCESSING_JOB_LABEL: name}
 
     def _folder(self, name: str) -> JobFolder:
         return JobFolder(self._profile.processing_folder(name))
+
+
+def _has_filled_a_disk(job: JobRecord) -> bool:
+    """Whether a job that is being stopped is to fail, and not to be Stopped: it has the reason already."""
+    return job.status is JobStatus.STOPPING and job.failure_reason.startswith(FailureKind.ALGORITHM)

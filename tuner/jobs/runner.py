@@ -12,6 +12,7 @@ from contracts.jobs import SecondaryStatus
 from tuner.engine.protocol import Engine
 from tuner.engine.witness import Witness
 from tuner.jobs.activity import Activity
+from tuner.jobs.disks import ReadDisk, read_disk
 from tuner.jobs.ending import Endings
 from tuner.jobs.gpu_leases import GpuLeases
 from tuner.jobs.sizing import first_provided
@@ -28,7 +29,7 @@ class JobRunner:
 
     Only that thread touches the store. What takes long, downloads and packing and what the engine is asked to do, goes
     to other threads, or to `executor` where one is given; a later step sees what came of it. `leases` has the GPUs that
-    jobs may get, `witness` is asked how a container came to its end.
+    jobs may get, `witness` is asked how a container came to its end, `read_disk` how much of a disk is free.
     """
 
     def __init__(
@@ -41,9 +42,12 @@ class JobRunner:
         *,
         executor: Executor | None = None,
         witness: Witness | None = None,
+        read_disk: ReadDisk = read_disk,
     ) -> None:
         self._leases = leases
-        self._bench = Workbench(store, engine, profile, clock, executor, witness=witness or Witness())
+        self._bench = Workbench(
+            store, engine, profile, clock, executor, witness=witness or Witness(), read_disk=read_disk
+        )
         self._endings = Endings(self._bench)
         self._starts = Starts(self._bench, self._endings, leases)
         self._watch = Watch(self._bench, self._endings)
@@ -54,13 +58,14 @@ class JobRunner:
         return self._bench.activity
 
     def begin_round(self) -> None:
-        """Before the jobs are stepped: see which containers are gone that are needed no more.
+        """Before the jobs are stepped: see which containers are gone that are not needed, and whether one fills a disk.
 
         Raises EngineUnreachable where no engine answers: nothing is lost, the next round goes on.
         """
         self._bench.machine()  # the first contact with the engine, which may not be there at all
         for name, problem in self._bench.removals.step().items():
             self._bench.store.add_warning(name, f"a container of the job could not be removed: {problem}")
+        self._watch.look_at_disks()
 
     def step(self, job: TrainingJobRecord) -> None:
         """Do what there is to do for one unfinished job, without waiting for its containers.

@@ -29,12 +29,12 @@ class Starts:
         self._creations: dict[str, Creation] = {}
 
     def begin(self, job: TrainingJobRecord) -> Created | None:
-        """From Pending on: lease the GPUs, then `go_on`."""
+        """From Pending on: where there is room on the disks lease the GPUs, then `go_on`."""
         store, now = self._bench.store, self._bench.clock()
         job = limit_time(store, job, now)
         if job.stop_reason is not None:
             return self.go_on(job)
-        if not self._has_gpus(job):
+        if not self._has_room(job) or not self._has_gpus(job):
             return None
         store.change_status(job.name, SecondaryStatus.STARTING, now=now, message="Preparing the containers")
         return self.go_on(store.training_job(job.name), is_new=True)
@@ -53,7 +53,7 @@ class Starts:
             store.change_status(job.name, SecondaryStatus.STARTING, now=now, message="Preparing the containers again")
         creation = self._creations.get(job.name) or self._begin_creation(job, now, is_new=is_new)
         if creation.is_to_begin:
-            if not self._has_gpus(job):
+            if not self._has_room(job) or not self._has_gpus(job):
                 return None  # somebody else has come to use them since they were leased
             creation.begin(self._description(job))
         try:
@@ -124,9 +124,16 @@ class Starts:
                 machine=machine,
                 trials=trials,
                 leased_gpus=leased_gpus,
+                labels=bench.disks.labels(),
             )
 
         return describe
+
+    def _has_room(self, job: TrainingJobRecord) -> bool:
+        """Whether the disks have room for the job; what it waits for is said."""
+        if (wait := self._bench.disks.why_wait()) is not None:
+            self._bench.store.change_message(job.name, wait)
+        return wait is None
 
     def _has_gpus(self, job: TrainingJobRecord) -> bool:
         """Whether the job has its GPUs, and nobody else uses them; what it waits for is said."""

@@ -1,10 +1,11 @@
 """A training job while its containers run: they are followed, asked to stop, and seen to end."""
 
 from contracts.jobs import Interruption, JobKind, SecondaryStatus
-from contracts.outcome import HOST_STOP_GRACE_SECONDS, TRAINING_STOP_GRACE_SECONDS
+from contracts.outcome import HOST_STOP_GRACE_SECONDS, TRAINING_STOP_GRACE_SECONDS, FailureKind
 from tuner.channels.feeds import ChannelFeeds
 from tuner.errors import EngineRejected
 from tuner.jobs.creation import Created
+from tuner.jobs.disk_watch import DiskWatch
 from tuner.jobs.ending import Endings
 from tuner.jobs.folder import channels_of
 from tuner.jobs.hosts import RunningHost, RunningHosts, Starting
@@ -24,6 +25,9 @@ class Watch:
         self._endings = endings
         self._starting = Starting(workbench.engine, workbench.engine_threads)
         self._running: dict[str, RunningHosts] = {}
+        self._disk_watch = DiskWatch(
+            workbench.engine, workbench.disks, workbench.engine_threads, workbench.clock, self._has_gone
+        )
 
     def start(self, job: TrainingJobRecord, created: Created) -> None:
         """Start the containers of a job that has just become Training, in the background, and follow them."""
@@ -37,6 +41,23 @@ class Watch:
             self._adopt(job)
         else:
             self._look(job, running)
+
+    def look_at_disks(self) -> None:
+        """Stop the container that fills a disk, if one does. Raises EngineUnreachable."""
+        verdict = self._disk_watch.look(self._running)
+        if verdict is None:
+            return
+        store = self._bench.store
+        if store.training_job(verdict.job).status is SecondaryStatus.TRAINING:  # else it is being stopped anyway
+            store.change_status(
+                verdict.job,
+                SecondaryStatus.STOPPING,
+                now=self._bench.clock(),
+                message="Stopping the container: it has filled a disk",
+                failure_reason=FailureKind.ALGORITHM.reason(verdict.reason),
+                failure_kind=FailureKind.ALGORITHM,
+            )
+        self._running[verdict.job].kill()
 
     def finish_epochs(self) -> bool:
         """Begin no further epoch of a Pipe channel; return whether a container is still reading one."""
@@ -120,7 +141,9 @@ class Watch:
         store, now = self._bench.store, self._bench.clock()
         if running.last_seen is not None:
             job = limit_time(store, job, running.last_seen)
-        if job.stop_reason is not None:
+        if job.failure_reason:
+            running.kill()  # it has filled a disk
+        elif job.stop_reason is not None:
             self._press_stop(job, running, now)
         elif running.problem is not None:
             running.kill()  # a container waits for the rest of an epoch, or has read a torn one
@@ -138,6 +161,10 @@ class Watch:
             self._running.pop(job.name)
             running.close()
             self._endings.conclude(store.training_job(job.name), running)
+
+    def _has_gone(self, name: str) -> bool:
+        """Whether a job has ended, and its containers are removed."""
+        return self._bench.store.training_job(name).is_finished and self._bench.removals.is_over(name)
 
     def _press_stop(self, job: TrainingJobRecord, running: RunningHosts, now: float) -> None:
         store = self._bench.store

@@ -9,6 +9,7 @@ from tuner.errors import ResourceNotFound
 from tuner.jobs.activity import Activity
 from tuner.jobs.background import EngineThreads
 from tuner.jobs.checkpoints import SyncedCheckpoints
+from tuner.jobs.disks import Disks, ReadDisk, read_disk
 from tuner.jobs.folder import JobFolder
 from tuner.jobs.removals import Removals
 from tuner.profile import HostProfile
@@ -26,7 +27,7 @@ class Workbench:
 
     `activity` is set, from other threads, whenever a step would have something to do. Downloads and packing go to
     `executor`, what the engine takes its time for to `engine_threads`: neither waits for the other.
-    `witness` is asked how a container came to its end.
+    `witness` is asked how a container came to its end, `disks` how much is free.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Workbench:
         executor: Executor | None,
         *,
         witness: Witness,
+        read_disk: ReadDisk = read_disk,
     ) -> None:
         self.store = store
         self.engine = engine
@@ -50,6 +52,7 @@ class Workbench:
             executor=executor or ThreadPoolExecutor(ENGINE_CALLS, "engine calls of jobs"), activity=self.activity
         )
         self.removals = Removals(engine, str(profile.home), JOB_LABEL, self._has_ended, self.engine_threads)
+        self.disks = Disks(profile, self.machine, read_disk)
         self._machine: EngineFacts | None = None
         self._checkpoints: dict[str, SyncedCheckpoints] = {}
 

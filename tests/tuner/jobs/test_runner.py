@@ -82,6 +82,7 @@ def test_the_container_gets_what_the_contract_gives_and_no_more(make_home: MakeH
         "algodock.home": str(home.profile.home),
         "algodock.training-job": "job-1",
         "algodock.host": "algo-1",
+        "algodock.free-disk": f"home={home.disk_bytes} engine={home.disk_bytes}",
     } == dict(spec.labels)
 
 
