@@ -93,8 +93,9 @@ def _say_what_is_proven(entries: list[tuple[str, LedgerEntry]], gaps: int) -> No
         )
     if open_ones:
         click.echo(
-            f"Not read back yet: {', '.join(open_ones)}. A log is proven to be whole when its container has ended and"
-            " the engine has given it once more, the same."
+            f"Not read back: {', '.join(open_ones)}. A log is proven to be whole when its container has ended and the"
+            " engine has given it once more, the same. What a container printed last that was removed before that is"
+            " unknown."
         )
     elif not gaps:
         click.echo("Nothing is missing: each log was read once more after its container had ended, and was the same.")

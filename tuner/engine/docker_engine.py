@@ -46,6 +46,7 @@ from tuner.engine.protocol import (
 )
 from tuner.engine.refusals import no_image, pull_refusal, start_refusal
 from tuner.errors import (
+    ContainerNotFound,
     EngineRejected,
     GpuUnavailable,
     ImageNotFound,
@@ -282,7 +283,12 @@ class DockerEngine:
                 stream=True,
                 timeout=(ANSWER_SECONDS, None if follow else ANSWER_SECONDS),
             )
-            _raise_for_status(response)
+            try:
+                _raise_for_status(response)
+            except docker.errors.APIError as exc:
+                if "marked for removal" not in own_words(exc):
+                    raise
+                raise ContainerNotFound(f"{action}: it is being removed") from exc
         return HttpLogStream(response, lambda: engine_errors(action, self.host), follow=follow)
 
     def frames(self, container_id: str, *, follow: bool) -> Iterator[LogFrame]:

@@ -27,6 +27,8 @@ SILENT_SECONDS = 30.0
 _DIGEST_BYTES = 16
 #: A stream that gives nothing for so long after its container has ended will give nothing more.
 _SETTLING_SECONDS = 1.0
+#: So often a reading may fail for a reason that nobody has thought of before it is given up.
+_MOST_FAILURES = 3
 #: How often the end of a log is tried to be read before the controller goes on with other things.
 _TRIES = 4
 
@@ -57,7 +59,7 @@ class LogFollower:
     `recorded` is how far an earlier process has come: this one has to find the same up to there. `activity` is set
     whenever there is something to look at. `gaps` are the differences between what was handed over and what the engine
     gave at a later reading, in words; `reconnections` counts the readings that took up a broken one. `is_read_back`
-    is True once the whole log of an ended container has been read and all of it handed over.
+    is True once the whole log of an ended container has been read and all of it handed over, or as much as can be.
     """
 
     def __init__(
@@ -84,19 +86,22 @@ class LogFollower:
         self._last_frame = (b"", b"")
         self._last_news = self._last_wake = float("-inf")
         self._seen_at_end: FrameBlock | None = None
+        self._failures = {True: 0, False: 0}  # of readings that follow, and of those that read back
         self._number = 0  # of the reading that may hand over: there is one at a time
         self._is_reading = self._reads_back = False
         self._changed = threading.Condition()  # a block is in the queue and counted, or neither
 
     def follow(self) -> None:
-        """Start to follow, or follow again after the stream has ended."""
+        """Start to follow, or follow again after the stream has ended; not where that has failed too often."""
+        if self._failures[True] >= _MOST_FAILURES:
+            return
         self.reconnections += self._number > 0
         self._start(follow=True)
 
     @property
     def has_ended(self) -> bool:
-        """Whether the stream has ended: the container has, or the connection was lost."""
-        return not self._is_reading
+        """Whether the stream has ended, with its container or its connection; one that was given up has not."""
+        return not self._is_reading and self._failures[True] < _MOST_FAILURES
 
     def take(self) -> list[HandedOver]:
         """What has come in since the last call."""
@@ -139,7 +144,7 @@ class LogFollower:
         Docker 20.10 can stop giving a followed log while its container goes on printing. So the end of the log is
         looked at: a frame that stands there at two such looks, and has not come by the stream in between, never comes.
         """
-        if self.has_ended or self._clock() - self._last_news < SILENT_SECONDS:
+        if not self._is_reading or self._clock() - self._last_news < SILENT_SECONDS:
             return
         with closing(self._engine.log(self._container_id, follow=False, tail=1)) as log:
             end = next(iter(log), None)
@@ -193,6 +198,8 @@ class LogFollower:
                 is_whole = True
         except (EngineError, _SupersededError):
             pass  # the runner asks the engine itself, and says what is wrong
+        except Exception as error:  # noqa: BLE001 - the rim of the thread: the runner would try again for ever
+            is_whole = self._has_failed(error, follow=follow)
         finally:
             with self._changed:
                 if number == self._number:
@@ -200,6 +207,20 @@ class LogFollower:
                     self.is_read_back = is_whole
                 self._changed.notify_all()
             self._activity.set()
+
+    def _has_failed(self, error: Exception, *, follow: bool) -> bool:
+        """A reading has failed for a reason that nobody has thought of; whether the log is given up for it.
+
+        What cannot be followed is read when the container has ended; what cannot be read then is a gap.
+        """
+        self._failures[follow] += 1
+        is_given_up = not follow and self._failures[follow] >= _MOST_FAILURES
+        if is_given_up:
+            self.gaps.append(
+                f"the log could not be read, {_MOST_FAILURES} times, for {type(error).__name__}: {error}"
+                " (a bug in Algodock: please report it)"
+            )
+        return is_given_up
 
     def _read_through(self, number: int, *, follow: bool) -> bool:
         """One reading; False where it does not find what was read before."""

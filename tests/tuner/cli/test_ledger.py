@@ -43,7 +43,7 @@ def test_a_gap_is_loud_and_the_exit_code_says_so_too(run: Run, training_file: Pa
 
     assert 1 == outcome.code
     assert "LINES MAY BE MISSING: 1 gap." in outcome.out
-    assert "Not read back yet: algo-1." in outcome.out
+    assert "Not read back: algo-1." in outcome.out
 
 
 def test_a_job_that_has_printed_nothing_yet_has_no_ledger(run: Run, training_file: Path, store: Store) -> None:

@@ -10,7 +10,7 @@ from job_requests import training_request
 
 from contracts.jobs import Interruption, JobKind, SecondaryStatus
 from tuner.engine.fake_container import FakeContainer
-from tuner.errors import StoreError
+from tuner.errors import ContainerNotFound, StoreError
 from tuner.store.ledger_table import LedgerEntry
 
 MakeHome = Callable[..., HomeOfFakes]
@@ -115,3 +115,18 @@ def test_observations_and_ledger_are_written_together_or_not_at_all(
 
     assert before == home.store.observations("job-1")
     assert [entry] == home.store.ledger(JobKind.TRAINING, "job-1")
+
+
+def test_a_log_that_went_with_its_container_is_unknown_and_no_gap(make_home: MakeHome) -> None:
+    """Somebody removed it before a line was read: the entry stays not read back, and the job starts again."""
+    home = make_home(three_epochs)
+    for _ in range(2):
+        home.engine.refuse_next("log", ContainerNotFound("it is being removed"))
+    home.store.create_training_job(training_request(), now=home.clock())
+    home.step_until(lambda: home.store.training_job("job-1").status is SecondaryStatus.TRAINING)
+    home.engine.remove(home.container_of("job-1"))
+    home.step_until(lambda: bool(home.store.training_job("job-1").losses))
+    entries = home.store.ledger(JobKind.TRAINING, "job-1")
+
+    assert [(0, 0, 0, 0, 0)] == [counts(entry) for entry in entries]
+    assert not entries[0].is_read_back

@@ -48,10 +48,13 @@ class StagedLog:
         self.stop_after: list[int] = []
         self.stalls_after: int | None = None
         self.refusal: EngineRejected | None = None
+        self.trouble: list[Exception] = []
         self.readings: list[Reading] = []
 
     def log(self, container_id: str, *, follow: bool, tail: int | None = None) -> LogStream:
-        """All frames in blocks of a hundred; a followed reading first waits until it may."""
+        """All frames in blocks of a hundred; a followed reading first waits until it may. `trouble` is raised first."""
+        if self.trouble:
+            raise self.trouble.pop()
         if self.refusal is not None and not follow:
             raise self.refusal
         self.readings.append(Reading(lambda: self._followed(self.readings[-1]) if follow else self._blocks(tail)))
@@ -232,6 +235,48 @@ def test_a_log_that_the_engine_cannot_give_again_is_a_gap(log: StagedLog) -> Non
     read_rest(follower)
 
     assert ["the engine could not give the whole log again: the log is damaged"] == follower.gaps
+
+
+def test_a_reading_that_nobody_has_thought_could_fail_is_tried_again(log: StagedLog) -> None:
+    """What fails while the container runs, and fails twice afterwards, is read in the end, whole."""
+    log.trouble = [KeyError("a bug"), KeyError("a bug"), KeyError("a bug")]
+    follower = follow(log)
+    eventually(lambda: follower.has_ended)
+
+    assert FRAMES == read_rest(follower)
+    assert [] == follower.gaps
+
+
+def test_a_log_that_cannot_be_followed_is_read_when_its_container_has_ended(log: StagedLog) -> None:
+    """It is given up after three tries, and nobody is woken for it any more."""
+    log.trouble = [KeyError("a bug") for _ in range(3)]
+    follower = follow(log)
+    for _ in range(2):
+        eventually(lambda: follower.has_ended)
+        follower.follow()
+    eventually(lambda: not log.trouble)
+    eventually(lambda: not follower.has_ended)
+    follower.follow()
+
+    assert [] == log.readings
+    assert FRAMES == read_rest(follower)
+    assert [] == follower.gaps
+
+
+def test_a_log_that_cannot_be_read_is_a_gap_after_three_tries(log: StagedLog) -> None:
+    """The job comes to its end, and says what is wrong: not one try after the other for ever."""
+    log.may_follow.set()
+    log.stop_after = [3000]
+    follower = follow(log)
+    eventually(lambda: follower.has_ended)
+    log.trouble = [KeyError("a bug") for _ in range(9)]
+    rest = read_rest(follower)
+
+    assert FRAMES[:3000] == rest
+    assert 6 == len(log.trouble)
+    assert [
+        "the log could not be read, 3 times, for KeyError: 'a bug' (a bug in Algodock: please report it)"
+    ] == follower.gaps
 
 
 def test_a_stream_that_stalls_is_followed_anew(log: StagedLog, monkeypatch: pytest.MonkeyPatch) -> None:
