@@ -1,7 +1,7 @@
 """The controller: one round over all unfinished jobs of a home.
 
 `step` takes in what running jobs have to say, starts trials in free slots, and ends tuning jobs whose limits are
-reached. It holds nothing that the store does not: a new controller goes on where the last one stopped.
+reached. It holds nothing that does not follow from the store: a new controller goes on where the last one stopped.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from tuner.errors import EngineUnreachable, ResourceNotFound, TunerError
 from tuner.hopelessness import nothing_succeeded, why_hopeless
 from tuner.jobs.runner import JobRunner
 from tuner.jobs.sizing import gpu_count
-from tuner.outlook import has_converged
+from tuner.memory import TuningMemory
 from tuner.profile import HostProfile
 from tuner.search.completion import is_complete
 from tuner.search.learning_curves import Course
@@ -70,7 +70,7 @@ class Controller:
         self._clock = clock
         self._others = others or {}
         self._judged: dict[str, int] = {}  # how many reports of a trial have been judged for early stopping
-        self._looked_after: dict[str, int] = {}  # after how many ended trials of a job convergence was looked for
+        self._memories: dict[str, TuningMemory] = {}
 
     def step(self, *, begin: bool = True) -> None:
         """One round over all unfinished jobs. It does not wait.
@@ -81,7 +81,9 @@ class Controller:
         self._step_jobs(begin=begin)
         unfinished = self._store.unfinished_training_jobs()
         running = Counter(job.tuning_job for job in unfinished)
-        for tuning_job in self._store.tuning_jobs(unfinished=True):
+        tuning_jobs = self._store.tuning_jobs(unfinished=True)
+        self._memories = {job.name: self._memories[job.name] for job in tuning_jobs if job.name in self._memories}
+        for tuning_job in tuning_jobs:
             if any(rule_of(tuning_job, definition) for definition in tuning_job.spec.definitions):
                 self._stop_early(tuning_job, [job for job in unfinished if job.tuning_job == tuning_job.name])
             # As long as all slots are taken nothing can change, and reading thousands of trials can be left.
@@ -127,13 +129,13 @@ class Controller:
 
     def _step_tuning_job(self, job: TuningJobRecord, *, begin: bool) -> None:
         trials = self._store.trials(job.name)
-        running = [trial for trial in trials if not trial.is_finished]
-        job = self._look_for_convergence(job, trials)
+        job, memory = self._take_in(job, trials)
+        running = memory.running(trials)
         if job.status is JobStatus.STOPPING:
             self._stop_all(running)
             if not running:
                 self._store.change_tuning_job_status(job.name, JobStatus.STOPPED, now=self._clock())
-        elif self._is_out_of_time(job) or completion_reason(job, trials) is not None:
+        elif self._is_out_of_time(job) or _reason(job, memory.progress.reason) is not None:
             self._stop_all(running)
             if not running:
                 self._end(job, trials)
@@ -144,11 +146,13 @@ class Controller:
                     job.name, JobStatus.FAILED, now=self._clock(), failure_reason=reason
                 )
         elif begin:
-            started = self._fill_slots(job, trials, len(running))
+            started = self._fill_slots(job, memory, trials, len(running))
             if not started and not running:
                 self._end(job, trials)
 
-    def _fill_slots(self, job: TuningJobRecord, trials: Sequence[TrainingJobRecord], running: int) -> int:
+    def _fill_slots(
+        self, job: TuningJobRecord, memory: TuningMemory, trials: Sequence[TrainingJobRecord], running: int
+    ) -> int:
         """Create trials until all slots are taken or there are no more; return how many."""
         spec = job.spec
         next_trials: NextTrials | None = None  # made when it is needed: it may read the trials of parents
@@ -158,7 +162,7 @@ class Controller:
             if not _wants_more(job, known):
                 break
             index = len(known) + 1
-            next_trials = next_trials or NextTrials.of(self._store, job)
+            next_trials = next_trials or memory.next_trials(self._store)
             suggested = next_trials.next(known)
             if suggested is None:
                 break
@@ -180,25 +184,29 @@ class Controller:
             created += 1
         return created
 
-    def _look_for_convergence(self, job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> TuningJobRecord:
-        """Record when a gain has become unlikely, looking once after each trial that has ended; return the job then.
+    def _take_in(
+        self, job: TuningJobRecord, trials: Sequence[TrainingJobRecord]
+    ) -> tuple[TuningJobRecord, TuningMemory]:
+        """Remember what has ended, and record when a gain has become unlikely; return the job then.
 
-        A trial is created after everything that had ended was looked at. So a controller that begins looks at what has
-        ended since the last creation, and finds what another one would have found.
+        Convergence is looked for once after each trial that has ended. A trial is created after everything that had
+        ended was looked at. So a controller that begins looks at what has ended since the last creation, and finds what
+        another one would have found.
         """
-        if job.convergence_detected_time is not None or job.status is not JobStatus.IN_PROGRESS:
-            return job
-        ended = in_order_of_ending(job, trials)
-        looked_after = self._looked_after.get(job.name)
-        if looked_after is None:
-            last = max((trial.creation_time for trial in trials), default=0.0)
-            looked_after = sum(trial.end_time is not None and trial.end_time <= last for trial in ended)
-        self._looked_after[job.name] = len(ended)
-        for count in range(looked_after + 1, len(ended) + 1):
-            if has_converged(NextTrials.of(self._store, job), ended[:count]):
+        memory = self._memories.get(job.name)
+        looked_after = _ended_before_the_last_creation(job, trials) if memory is None else len(memory)
+        if memory is None or not memory.fits(job, trials):
+            memory = self._memories[job.name] = TuningMemory(job)
+        for count in memory.take_in(trials):
+            if (
+                count > looked_after
+                and job.convergence_detected_time is None
+                and job.status is JobStatus.IN_PROGRESS
+                and memory.outlook.has_converged(memory.next_trials(self._store))
+            ):
                 self._store.set_convergence_detected(job.name, self._clock())
-                return self._store.tuning_job(job.name)
-        return job
+                job = self._store.tuning_job(job.name)
+        return job, memory
 
     def _stop_early(self, job: TuningJobRecord, running: Sequence[TrainingJobRecord]) -> None:
         """Stop the `running` trials that are not worth going on with, each as soon as it has reported a value."""
@@ -284,10 +292,20 @@ def stop_job(store: Store, name: str, *, now: float) -> None:
 
 def completion_reason(job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> str | None:
     """Why a tuning job is complete before its limits are reached; None where it is not."""
+    objective = job.spec.definitions[0].objective  # whichever definition's: all have the same direction
+    return _reason(job, is_complete(job.spec.completion, values_as_they_came(job, trials), objective))
+
+
+def _reason(job: TuningJobRecord, of_values: str | None) -> str | None:
+    """Why a job is complete, where its values say `of_values`."""
     if job.spec.completion.on_convergence and job.convergence_detected_time is not None:
         return "a gain of more than 1 % over the best value has become unlikely"
-    # Whichever definition's objective: all have the same direction.
-    return is_complete(job.spec.completion, values_as_they_came(job, trials), job.spec.definitions[0].objective)
+    return of_values
+
+
+def _ended_before_the_last_creation(job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> int:
+    last = max((trial.creation_time for trial in trials), default=0.0)
+    return sum((trial.end_time or 0.0) <= last for trial in in_order_of_ending(job, trials))
 
 
 def _wants_more(job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> bool:

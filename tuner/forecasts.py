@@ -18,12 +18,12 @@ _BEFORE_THE_END = frozenset({StopReason.EARLY_STOPPING, StopReason.USER, StopRea
 class Forecasts:
     """Forecasts trials of one tuning job, from what those that had ended have reported.
 
-    The store is read once, when it is first needed: a trial that has ended reports nothing more.
+    What a trial has reported is read once, when it is first needed: one that has ended reports nothing more.
     """
 
     store: Store
     job: TuningJobRecord
-    _reports: dict[str, Mapping[str, Sequence[float]]] = field(default_factory=dict, init=False)
+    _reports: dict[str, dict[str, Sequence[float]]] = field(default_factory=dict, init=False)
 
     def of(self, trials: Sequence[TrainingJobRecord]) -> Mapping[str, Forecast]:
         """By name, what those of `trials` would have come to that were stopped with a value; nothing of the others.
@@ -32,27 +32,33 @@ class Forecasts:
         """
         found: dict[str, Forecast] = {}
         for definition in self.job.spec.definitions:
-            found |= self._within(
-                definition, [trial for trial in trials if self.job.definition_of(trial) == definition]
-            )
+            own = trials
+            if len(self.job.spec.definitions) > 1:
+                own = [trial for trial in trials if self.job.definition_of(trial) == definition]
+            found |= self._within(definition, own)
         return found
 
     def _within(self, definition: TrainingDefinition, trials: Sequence[TrainingJobRecord]) -> Mapping[str, Forecast]:
-        ended = [trial for trial in trials if self.job.objective_status_of(trial) is ObjectiveStatus.SUCCEEDED]
-        if not any(trial.stop_reason in _BEFORE_THE_END for trial in ended):
+        if not any(self._has_value(trial) for trial in trials if trial.stop_reason in _BEFORE_THE_END):
             return {}
-        reported = self._reported(definition.objective.metric_name)
+        ended = [trial for trial in trials if self._has_value(trial)]
+        reported = self._reported(definition.objective.metric_name, ended)
         runs = {}
         for trial in ended:
             values = reported.get(trial.name, [])
             runs[trial.name] = Run(values=values, is_cut_short=_is_cut_short(definition, trial, len(values)))
         return forecasts(runs, definition.objective.type)
 
-    def _reported(self, metric: str) -> Mapping[str, Sequence[float]]:
-        if metric not in self._reports:
-            found = self.store.reported(self.job.name, metric)
-            self._reports[metric] = {name: [value for _, value in reports] for name, reports in found.items()}
-        return self._reports[metric]
+    def _has_value(self, trial: TrainingJobRecord) -> bool:
+        return self.job.objective_status_of(trial) is ObjectiveStatus.SUCCEEDED
+
+    def _reported(self, metric: str, ended: Sequence[TrainingJobRecord]) -> Mapping[str, Sequence[float]]:
+        known = self._reports.setdefault(metric, {})
+        fresh = [trial.name for trial in ended if trial.name not in known]
+        if fresh:
+            found = self.store.reported(self.job.name, metric, fresh if known else None)
+            known |= {name: [value for _, value in found.get(name, ())] for name in fresh}
+        return known
 
 
 def _is_cut_short(definition: TrainingDefinition, trial: TrainingJobRecord, epochs: int) -> bool:

@@ -1,6 +1,7 @@
 """Whether a tuning job has a gain to expect from the trials to come: `search.convergence` for its records."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,62 +16,94 @@ from tuner.search.convergence import (
     trials_to_come,
 )
 from tuner.search.strategy import trial_generator
-from tuner.store.records import TrainingJobRecord, TuningJobRecord, values_as_they_came
+from tuner.store.records import TrainingJobRecord, TuningJobRecord
 from tuner.suggestions import NextTrials, Suggestions
 
 #: Added to the number of trials: what is drawn here is independent of what the next suggestion draws.
 _APART = 1_000_000_000
 
 
-def has_converged(next_trials: NextTrials, ended: Sequence[TrainingJobRecord]) -> bool:
-    """Whether a gain of more than 1 % is unlikely after the trials that have `ended`, in the order in which they did.
+@dataclass(kw_only=True, slots=True)
+class _Ended:
+    """Trials that have ended, in the order in which they did, with what came of them."""
 
-    A function of these alone. Of two objectives there is no one best to gain on, so such a job never converges.
-    """
-    job = next_trials.job
-    if job.search.second_objective is not None:
-        return False
-    everything = _outcomes(job, ended)
-    if everything.has_just_gained or not np.isfinite(everything.values).any():
-        return False
-    enough = gain_below(everything.values)
-    sizes = [suggestions.space.size for suggestions in next_trials.of_definitions]
-    size = None if None in sizes else sum(size or 0 for size in sizes)
-    to_come = trials_to_come(len(ended), job.spec.max_training_jobs, size)
-    for suggestions in next_trials.of_definitions:
-        own = [trial for trial in ended if job.definition_of(trial) == suggestions.definition]
-        if _chance(suggestions, own, enough, to_come) >= UNLIKELY:
+    trials: list[TrainingJobRecord] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+    configurations: list[Mapping[str, str]] = field(default_factory=list)
+
+    def take_in(self, trial: TrainingJobRecord, value: float) -> None:
+        self.trials.append(trial)
+        self.values.append(value)
+        self.configurations.append(trial.tuned)
+
+    @property
+    def outcomes(self) -> Outcomes:
+        return Outcomes(values=np.array(self.values, dtype=float), configurations=self.configurations)
+
+
+class Outlook:
+    """What the trials that have ended say of those to come. They are taken in one by one, in the order of ending."""
+
+    def __init__(self, job: TuningJobRecord) -> None:
+        self._job = job
+        self._all = _Ended()
+        self._by_definition = {definition.name: _Ended() for definition in job.spec.definitions}
+
+    def take_in(self, trial: TrainingJobRecord) -> None:
+        """The next trial has ended. One that breaks the bounds of another metric has found nothing."""
+        job = self._job
+        counted = job.counted_value_of(trial)
+        value = np.inf if counted is None else job.spec.objective_type.sign * counted
+        self._all.take_in(trial, value)
+        # Independent draws tell of those to come; a configuration that was given is none.
+        if job.suggesting != "Random" or (trial.place or 0) > len(job.search.first_configurations):
+            self._by_definition[job.definition_of(trial).name].take_in(trial, value)
+
+    def has_converged(self, next_trials: NextTrials) -> bool:
+        """Whether a gain of more than 1 % is unlikely after these trials.
+
+        Of two objectives there is no one best to gain on, so such a job never converges.
+        """
+        job = self._job
+        if job.search.second_objective is not None:
             return False
-    return True
+        everything = self._all.outcomes
+        if everything.has_just_gained or not np.isfinite(everything.values).any():
+            return False
+        enough = gain_below(everything.values)
+        sizes = [suggestions.space.size for suggestions in next_trials.of_definitions]
+        size = None if None in sizes else sum(size or 0 for size in sizes)
+        to_come = trials_to_come(len(everything.values), job.spec.max_training_jobs, size)
+        return not any(
+            self._chance(suggestions, enough, to_come) >= UNLIKELY for suggestions in next_trials.of_definitions
+        )
+
+    def _chance(self, suggestions: Suggestions, enough: float, to_come: int) -> float:
+        """The chance of a gain where all trials to come are of one definition."""
+        job, ended = self._job, self._by_definition[suggestions.definition.name]
+        outcomes = ended.outcomes
+        if job.suggesting == "Random":
+            return chance_by_draws(outcomes, enough, to_come)
+        surrogate = None if has_too_few_to_choose(outcomes) else suggestions.surrogate(ended.trials)
+        if surrogate is None:
+            return 1.0
+        return chance_of_the_unimagined(len(ended.trials), to_come) + chance_by_surrogate(
+            surrogate,
+            suggestions.space,
+            outcomes,
+            enough,
+            to_come,
+            sign=suggestions.goal.sign,
+            generator=trial_generator(job.random_seed, _APART + len(ended.trials)),
+        )
 
 
-def _chance(suggestions: Suggestions, ended: Sequence[TrainingJobRecord], enough: float, to_come: int) -> float:
-    """The chance of a gain where all trials to come are of one definition."""
-    job = suggestions.job
-    if job.suggesting == "Random":  # independent draws, so those that have been tell of those to come
-        given = len(job.search.first_configurations)
-        drawn = [trial for trial in ended if (trial.place or 0) > given]
-        return chance_by_draws(_outcomes(job, drawn), enough, to_come)
-    outcomes = _outcomes(job, ended)
-    surrogate = None if has_too_few_to_choose(outcomes) else suggestions.surrogate(ended)
-    if surrogate is None:
-        return 1.0
-    return chance_of_the_unimagined(len(ended), to_come) + chance_by_surrogate(
-        surrogate,
-        suggestions.space,
-        outcomes,
-        enough,
-        to_come,
-        sign=suggestions.goal.sign,
-        generator=trial_generator(job.random_seed, _APART + len(ended)),
-    )
+def has_converged(next_trials: NextTrials, ended: Sequence[TrainingJobRecord]) -> bool:
+    """Whether a gain is unlikely after the trials that have `ended`, in the order in which they did.
 
-
-def _outcomes(job: TuningJobRecord, ended: Sequence[TrainingJobRecord]) -> Outcomes:
-    """What has come of trials. One that breaks the bounds of another metric has found nothing."""
-    sign = job.spec.objective_type.sign
-    values = values_as_they_came(job, ended)
-    return Outcomes(
-        values=np.array([np.inf if value is None else sign * value for value in values], dtype=float),
-        configurations=tuple(trial.tuned for trial in ended),
-    )
+    A function of these alone.
+    """
+    outlook = Outlook(next_trials.job)
+    for trial in ended:
+        outlook.take_in(trial)
+    return outlook.has_converged(next_trials)

@@ -1,4 +1,7 @@
-"""The next trial of a tuning job: from its records to a strategy's suggestion. Nothing here is remembered.
+"""The next trial of a tuning job: from its records to a strategy's suggestion.
+
+Nothing is remembered here but how records look to a search, so that those of thousands of trials are not turned over
+again after each.
 
 What the request says of the search (ranges, strategy, parents) meets what the store knows of the trials. Where a job
 has several definitions, first one of them is chosen, then its strategy is asked as if it were alone.
@@ -6,6 +9,7 @@ has several definitions, first one of them is chosen, then its strategy is asked
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -99,6 +103,7 @@ class Suggestions:
     space: SearchSpace = field(init=False)
     goal: Goal = field(init=False)
     belief: Belief | None = field(init=False)
+    _seen: tuple[list[TrainingJobRecord], list[Trial]] = field(default=([], []), init=False)
 
     def __post_init__(self) -> None:
         search = self.job.search
@@ -148,9 +153,26 @@ class Suggestions:
 
     def own(self, trials: Sequence[TrainingJobRecord]) -> list[Trial]:
         """Those of `trials` that are of this definition, as a search sees them."""
-        own = [trial for trial in trials if self.job.definition_of(trial) == self.definition]
-        forecasts = self.forecasts.of(own)
-        return [as_trial(self.job, trial, forecasts.get(trial.name)) for trial in own]
+        own = trials
+        if len(self.job.spec.definitions) > 1:
+            own = [trial for trial in trials if self.job.definition_of(trial) == self.definition]
+        seen, forecasts = self._see(own), self.forecasts.of(own)
+        if not forecasts:
+            return seen
+        return [
+            replace(trial, forecast=forecasts[record.name]) if record.name in forecasts else trial
+            for trial, record in zip(seen, own, strict=True)
+        ]
+
+    def _see(self, records: Sequence[TrainingJobRecord]) -> list[Trial]:
+        """Records as a search sees them. The store hands over the same ones until they change; only others are read."""
+        known, seen = self._seen
+        found = seen[: len(records)]
+        for place in [place for place, is_known in enumerate(map(is_, records, known)) if not is_known]:
+            found[place] = as_trial(self.job, records[place])
+        found += [as_trial(self.job, record) for record in records[len(found) :]]
+        self._seen = list(records), list(found)
+        return found
 
     def history(self, trials: Sequence[TrainingJobRecord], generator: np.random.Generator) -> History:
         """What is known of this definition after `trials`, for a choice among definitions."""

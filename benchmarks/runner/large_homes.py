@@ -38,6 +38,11 @@ def train(run: FakeContainer) -> Iterator[None]:
     yield
 
 
+def value_of(index: int) -> float:
+    """What a trial ended with."""
+    return (index * 7919 % 9973) / 9973
+
+
 def fill(home: Path, studies: int, trials: int) -> None:
     """Write a home whose first study goes on, and whose others have ended."""
     database = home / "algodock.db"
@@ -50,17 +55,19 @@ def fill(home: Path, studies: int, trials: int) -> None:
         for study in range(studies):
             names = [f"study-{study:03d}-{index:05d}-abcdefgh" for index in range(1, trials + 1)]
             db.executemany(
-                "INSERT INTO training_job (name, request, tuning_job, trial_index, tuned, status, exit_code,"
-                " creation_time, training_start_time, training_end_time, end_time)"
-                " VALUES (?, ?, ?, ?, ?, 'Completed', 0, ?, ?, ?, ?)",
+                "INSERT INTO training_job (name, request, tuning_job, trial_index, place, tuned, status, exit_code,"
+                " creation_time, training_start_time, training_end_time, end_time, objective_status, violation,"
+                " minimized) VALUES (?, ?, ?, ?, ?, ?, 'Completed', 0, ?, ?, ?, ?, 'Succeeded', 0, ?)",
                 (
                     (
                         name,
                         json.dumps(training_request(name)),
                         f"study-{study:03d}",
                         index,
+                        index,
                         json.dumps({"learning_rate": repr(0.001 + index * 4e-5)}),
                         *(now - 1000 + index / 100 + part for part in (0, 0.1, 0.2, 0.3)),
+                        -value_of(index),
                     )
                     for index, name in enumerate(names, start=1)
                 ),
@@ -68,7 +75,7 @@ def fill(home: Path, studies: int, trials: int) -> None:
             db.executemany(
                 "INSERT INTO observation (training_job, host, metric, line, match, value, time)"
                 " VALUES (?, 'algo-1', ?, 1, 1, ?, ?)",
-                ((name, ACCURACY["Name"], (index * 7919 % 9973) / 9973, now) for index, name in enumerate(names)),
+                ((name, ACCURACY["Name"], value_of(index), now) for index, name in enumerate(names, start=1)),
             )
         db.execute("UPDATE tuning_job SET status = 'Completed', end_time = ? WHERE name <> ?", (now, STUDY))
 

@@ -26,7 +26,7 @@ from tuner.controller import stop_job
 from tuner.engine.fake_container import FakeContainer
 from tuner.engine.protocol import JOB_LABEL, ContainerStatus
 from tuner.errors import EngineUnreachable, TunerError
-from tuner.store.records import TrainingJobRecord, in_places
+from tuner.store.records import TrainingJobRecord, best_training_job, in_places
 from tuner.suggestions import NextTrials
 
 GPUS = ("GPU-a", "GPU-b", "GPU-c")
@@ -285,6 +285,15 @@ class AnySequence(RuleBasedStateMachine):
                 suggested = NextTrials.of(self.home.store, job).next(held[:number])
                 assert suggested is not None
                 assert dict(trial.tuned) == dict(suggested.tuned)
+
+    @invariant()
+    def what_is_found_by_an_index_is_what_all_trials_say(self) -> None:
+        """The best trial, and in how many places one has ended that was not lost."""
+        for job in self.home.store.tuning_jobs():
+            trials = self.home.store.trials(job.name)
+            assert best_training_job(job, trials) == self.home.store.best_trial(job.name)
+            done = sum(trial.is_finished and not trial.is_lost for trial in in_places(trials))
+            assert done == self.home.store.done_trial_count(job.name)
 
     # Inside.
 

@@ -9,7 +9,7 @@ from tuner.cli.exit_codes import ExitCode
 from tuner.cli.machine import Invocation
 from tuner.cli.names import find_job
 from tuner.cli.options import job_name_argument, json_option
-from tuner.cli.snapshot import read_tuning_job
+from tuner.cli.snapshot import StoredOverview
 from tuner.cli.warm_start import print_overall_best
 from tuner.errors import ResourceNotFound
 from tuner.store.records import TuningJobRecord
@@ -30,12 +30,12 @@ def best(invocation: Invocation, name: str, *, as_json: bool) -> int:
         job = find_job(store, name)
         if not isinstance(job, TuningJobRecord):
             raise ResourceNotFound(f"{job.name} is a training job; only tuning jobs have a best trial.")
-        snapshot = read_tuning_job(store, job.name, machine.clock())
-        found = snapshot.best
+        overview = StoredOverview(job=job, now=machine.clock(), store=store)
+        found = overview.best
         if as_json:
-            document = None if found is None else documents.trial_document(snapshot, found, machine.profile)
+            document = None if found is None else documents.trial_document(overview, found, machine.profile)
             click.echo(json.dumps(document, indent=2))
         else:
-            details.print_best(snapshot, machine.profile)
-            print_overall_best(snapshot, store)
+            details.print_best(overview, machine.profile)
+            print_overall_best(overview, store)
     return ExitCode.JOB_FAILED if found is None else ExitCode.DONE

@@ -1,6 +1,6 @@
 """What people read of a job: the summary at the end of `tune` and `train`, and all of `show`."""
 
-from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -8,9 +8,10 @@ from rich.console import Console
 from rich.table import Table
 
 from contracts.definitions import TrainingDefinition
+from contracts.tuning import CompletionCriteria
 from tuner.cli import words
 from tuner.cli.search_details import print_broken_bounds, print_front, search_lines
-from tuner.cli.snapshot import TuningSnapshot
+from tuner.cli.snapshot import TuningOverview
 from tuner.cli.tables import MARKS, mark, plain_table, status_text, trial_table
 from tuner.cli.warm_start import parents_line, print_overall_best
 from tuner.jobs.folder import JobFolder
@@ -25,45 +26,42 @@ SHOWN_ROWS = 100
 _REASON_LENGTH = 160
 
 
-def print_trials(console: Console, snapshot: TuningSnapshot, limit: int | None = None) -> None:
-    """The trials, the best first; with a `limit`, how many were left out."""
-    trials = snapshot.best_first()
-    shown = trials[:limit]
+def print_trials(console: Console, overview: TuningOverview, limit: int) -> None:
+    """The best trials, at most `limit`, and how many were left out."""
+    shown = overview.best_first(limit)
     if shown:
-        console.print(trial_table(snapshot, shown, console.width))
-    marks = {mark(snapshot, trial).strip() for trial in shown}
+        console.print(trial_table(overview, shown, console.width))
+    marks = {mark(overview, trial).strip() for trial in shown}
     meanings = [f"{sign} {text}" for sign, text in MARKS.items() if sign in marks]
     if meanings:
         click.echo("; ".join(meanings) + "\n")
-    if len(shown) < len(trials):
-        click.echo(f"... and {words.count(len(trials) - len(shown), 'more trial')}\n")
+    if len(shown) < overview.count:
+        click.echo(f"... and {words.count(overview.count - len(shown), 'more trial')}\n")
 
 
-def print_failures(snapshot: TuningSnapshot) -> None:
+def print_failures(overview: TuningOverview) -> None:
     """Why trials failed, each reason once with how often it happened."""
-    reasons = Counter(trial.failure_reason for trial in snapshot.trials if trial.failure_reason)
-    for reason, times in reasons.most_common():
-        first = next(trial for trial in snapshot.trials if trial.failure_reason == reason)
-        text = reason if len(reason) <= _REASON_LENGTH else f"{reason[:_REASON_LENGTH]} ..."
-        happened = ("was" if times == 1 else "were") + " lost" if first.is_lost else "failed"
-        click.echo(f"{words.count(times, 'trial')} {happened}, such as {first.name}: {text}")
-    if reasons:
+    for one in overview.failures:
+        text = one.reason if len(one.reason) <= _REASON_LENGTH else f"{one.reason[:_REASON_LENGTH]} ..."
+        happened = ("was" if one.times == 1 else "were") + " lost" if one.is_lost else "failed"
+        click.echo(f"{words.count(one.times, 'trial')} {happened}, such as {one.first}: {text}")
+    if overview.failures:
         click.echo("`algodock logs TRIAL` prints what a trial's container printed.")
 
 
-def print_best(snapshot: TuningSnapshot, profile: HostProfile) -> None:
+def print_best(overview: TuningOverview, profile: HostProfile) -> None:
     """The best trial, its hyperparameters, and where its model is."""
-    best = snapshot.best
+    best = overview.best
     if best is None:
-        metrics = " or ".join(snapshot.spec.metric_names)
-        click.echo(f"No trial of {snapshot.job.name} has ended with a value of {metrics}.")
+        metrics = " or ".join(overview.spec.metric_names)
+        click.echo(f"No trial of {overview.job.name} has ended with a value of {metrics}.")
         return
-    value = words.number(snapshot.job.value_of(best))
-    definition = snapshot.definition_of(best)
+    value = words.number(overview.job.value_of(best))
+    definition = overview.definition_of(best)
     of = f" of {definition}" if definition else ""
-    click.echo(f"Best:    trial {best.trial_index}{of} ({best.name}), {snapshot.job.metric_of(best)} {value}")
+    click.echo(f"Best:    trial {best.trial_index}{of} ({best.name}), {overview.job.metric_of(best)} {value}")
     click.echo(f"         {words.hyperparameters(best.tuned)}")
-    print_broken_bounds(snapshot.job, best)
+    print_broken_bounds(overview.job, best)
     print_file("Model:", JobFolder(profile.job_folder(best.name)).model_artifact)
 
 
@@ -75,12 +73,9 @@ def print_file(label: str, path: Path) -> None:
         click.echo(f"{label:<8} none")
 
 
-def print_tuning_job(console: Console, snapshot: TuningSnapshot, store: Store, profile: HostProfile) -> None:
+def print_tuning_job(console: Console, overview: TuningOverview, store: Store, profile: HostProfile) -> None:
     """All that `show` tells of a tuning job."""
-    from tuner.cli.stopping import shadow_line  # noqa: PLC0415 - both bring numpy, which takes a while to import
-    from tuner.controller import completion_reason  # noqa: PLC0415
-
-    job, spec = snapshot.job, snapshot.spec
+    job, spec = overview.job, overview.spec
     console.print(f"{job.name}, a tuning job: ", status_text(job.status), sep="", soft_wrap=True)
     if job.failure_reason:
         click.echo(f"  {job.failure_reason}")
@@ -89,24 +84,40 @@ def print_tuning_job(console: Console, snapshot: TuningSnapshot, store: Store, p
         "strategy": f"{spec.strategy}, seed {job.random_seed}",
         **search_lines(job),
         "parents": parents_line(job, store),
-        "trials": f"{snapshot.done} of {snapshot.total} done, {spec.max_parallel_training_jobs} at a time",
-        "time": words.duration(snapshot.elapsed),
-        "stopping": shadow_line(store, job, snapshot.trials),
+        "trials": f"{overview.done} of {overview.total} done, {spec.max_parallel_training_jobs} at a time",
+        "time": words.duration(overview.elapsed),
+        "stopping": _stopping(job, store),
         "converged": _convergence(job),
-        "complete": completion_reason(job, snapshot.trials) or "",
+        "complete": _completion(job, store),
         **(_of_definition(spec.definitions[0]) if len(spec.definitions) == 1 else {}),
         "reports": str(profile.tuning_folder(job.name)),
     }
     print_lines(lines)
     if len(spec.definitions) > 1:
-        console.print(_definition_table(snapshot))
-    print_trials(console, snapshot, SHOWN_ROWS)
-    print_front(console, snapshot)
-    print_best(snapshot, profile)
-    print_overall_best(snapshot, store)
-    print_failures(snapshot)
+        console.print(_definition_table(overview, store.trials(job.name)))
+    print_trials(console, overview, SHOWN_ROWS)
+    print_front(console, overview)
+    print_best(overview, profile)
+    print_overall_best(overview, store)
+    print_failures(overview)
     for warning, times in store.warnings_of_trials(job.name).items():
         click.echo(f"Warning ({words.count(times, 'trial')}): {warning}")
+
+
+def _stopping(job: TuningJobRecord, store: Store) -> str:
+    if job.search.early_stopping is None:
+        return ""
+    from tuner.cli.stopping import shadow_line  # noqa: PLC0415 - it brings numpy, which takes a while to import
+
+    return shadow_line(store, job, store.trials(job.name))
+
+
+def _completion(job: TuningJobRecord, store: Store) -> str:
+    if job.spec.completion == CompletionCriteria():
+        return ""
+    from tuner.controller import completion_reason  # noqa: PLC0415 - as above
+
+    return completion_reason(job, store.trials(job.name)) or ""
 
 
 def _convergence(job: TuningJobRecord) -> str:
@@ -119,16 +130,16 @@ def _of_definition(definition: TrainingDefinition) -> dict[str, str]:
     return {"image": definition.image, "fixed": words.hyperparameters(definition.static)}
 
 
-def _definition_table(snapshot: TuningSnapshot) -> Table:
+def _definition_table(overview: TuningOverview, trials: Sequence[TrainingJobRecord]) -> Table:
     """How far each definition of a tuning job has come."""
     table = plain_table("definition", "trials", "best", "image", "fixed")
-    for definition in snapshot.spec.definitions:
-        trials = [trial for trial in snapshot.trials if trial.definition_name == definition.name]
-        best = best_training_job(snapshot.job, trials)
-        value = "" if best is None else words.number(snapshot.job.value_of(best))
+    for definition in overview.spec.definitions:
+        own = [trial for trial in trials if trial.definition_name == definition.name]
+        best = best_training_job(overview.job, own)
+        value = "" if best is None else words.number(overview.job.value_of(best))
         table.add_row(
             definition.name,
-            str(len(trials)),
+            str(len(own)),
             f"{definition.objective.metric_name} {value}" if value else "",
             definition.image,
             words.hyperparameters(definition.static),

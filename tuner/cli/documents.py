@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.jobs import JobStatus
-from tuner.cli.snapshot import TuningSnapshot
+from tuner.cli.snapshot import TuningOverview, TuningSnapshot
 from tuner.jobs.folder import JobFolder
 from tuner.profile import HostProfile
 from tuner.store.records import TrainingJobRecord, TuningJobRecord
@@ -47,9 +47,9 @@ def tuning_job_document(snapshot: TuningSnapshot, profile: HostProfile) -> dict[
     }
 
 
-def trial_document(snapshot: TuningSnapshot, trial: TrainingJobRecord, profile: HostProfile) -> dict[str, Any]:
+def trial_document(overview: TuningOverview, trial: TrainingJobRecord, profile: HostProfile) -> dict[str, Any]:
     """One trial; `value` is what it is judged by."""
-    summary, second = snapshot.summary_of(trial), snapshot.job.search.second_objective
+    summary, second = overview.summary_of(trial), overview.job.search.second_objective
     return {
         "trial": trial.trial_index,
         "place": trial.place,
@@ -58,14 +58,14 @@ def trial_document(snapshot: TuningSnapshot, trial: TrainingJobRecord, profile: 
         "status": trial.primary_status.value,
         "lost": trial.is_lost,
         "secondary_status": trial.status.value,
-        "objective_status": snapshot.job.objective_status_of(trial).value,
+        "objective_status": overview.job.objective_status_of(trial).value,
         "hyperparameters": dict(trial.tuned),
         "value": None if summary is None else summary.last,
-        "best_value": snapshot.best_value_of(trial),
+        "best_value": overview.best_value_of(trial),
         "second_value": None if second is None else trial.final_value(second.metric_name),
-        "keeps_metric_constraints": _keeps_bounds(snapshot.job, trial),
+        "keeps_metric_constraints": _keeps_bounds(overview.job, trial),
         "reported": 0 if summary is None else summary.count,
-        "seconds": snapshot.seconds_of(trial),
+        "seconds": overview.seconds_of(trial),
         "failure_reason": trial.failure_reason,
         "model": existing(JobFolder(profile.job_folder(trial.name)).model_artifact),
     }

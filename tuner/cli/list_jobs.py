@@ -13,7 +13,7 @@ from tuner.cli.machine import Invocation
 from tuner.cli.options import json_option
 from tuner.cli.other_jobs import is_worked
 from tuner.cli.screen import console
-from tuner.cli.snapshot import read_tuning_job
+from tuner.cli.snapshot import StoredOverview
 from tuner.cli.tables import plain_table, status_text
 from tuner.store.records import TrainingJobRecord
 from tuner.store.sqlite_store import Store
@@ -81,30 +81,30 @@ def list_jobs(
 
 
 def _lines(store: Store, now: float, *, with_trials: bool) -> Iterator[_Line]:
-    for tuning_job in store.tuning_jobs():
-        snapshot = read_tuning_job(store, tuning_job.name, now)
-        best = snapshot.best
+    for job in store.tuning_jobs():
+        overview = StoredOverview(job=job, now=now, store=store)
+        best = overview.best
         yield _Line(
-            name=tuning_job.name,
+            name=job.name,
             kind="tuning",
-            status=snapshot.job.status,
-            creation_time=tuning_job.creation_time,
-            end_time=snapshot.job.end_time,
-            trials=f"{snapshot.done}/{snapshot.total}",
-            best=None if best is None else snapshot.job.value_of(best),
-            metric=" or ".join(snapshot.spec.metric_names) if best is None else snapshot.job.metric_of(best),
+            status=job.status,
+            creation_time=job.creation_time,
+            end_time=job.end_time,
+            trials=f"{overview.done}/{overview.total}",
+            best=None if best is None else job.value_of(best),
+            metric=" or ".join(job.spec.metric_names) if best is None else job.metric_of(best),
         )
         if with_trials:
-            yield from (_training_line(trial, snapshot.job.metric_of(trial)) for trial in snapshot.trials)
-    yield from (_training_line(job) for job in store.training_jobs_of_their_own())
+            yield from (_training_line(trial, job.metric_of(trial)) for trial in store.trials(job.name))
+    yield from (_training_line(training_job) for training_job in store.training_jobs_of_their_own())
     for kind in (JobKind.PROCESSING, JobKind.TRANSFORM):
-        for job in store.jobs(kind):
+        for other in store.jobs(kind):
             yield _Line(
-                name=job.name,
+                name=other.name,
                 kind=str(kind),
-                status=job.status,
-                creation_time=job.creation_time,
-                end_time=job.end_time,
+                status=other.status,
+                creation_time=other.creation_time,
+                end_time=other.end_time,
             )
 
 

@@ -11,7 +11,7 @@ from tuner.cli.names import find_job
 from tuner.cli.search_details import broken_bounds
 from tuner.errors import NotSupported, ResourceNotFound, ValidationError
 from tuner.jobs.folder import JobFolder
-from tuner.store.records import JobRecord, TrainingJobRecord, best_training_job
+from tuner.store.records import JobRecord, TrainingJobRecord
 from tuner.store.sqlite_store import Store
 
 _ENDPOINT_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
@@ -75,7 +75,7 @@ def _training_job(store: Store, name: str) -> TrainingJobRecord:
         return job
     if isinstance(job, JobRecord):
         raise ResourceNotFound(f"{name} is a {job.kind} job, which makes no model.")
-    best = best_training_job(job, store.trials(job.name))
+    best = store.best_trial(job.name)
     if best is None:
         raise ResourceNotFound(f"No trial of {job.name} has ended with a value of its objective, so none is the best.")
     if broken := broken_bounds(job, best):

@@ -5,7 +5,7 @@ from rich.console import Console
 
 from contracts.search_extension import NumberBelief, TextBelief
 from tuner.cli import words
-from tuner.cli.snapshot import TuningSnapshot
+from tuner.cli.snapshot import TuningOverview
 from tuner.cli.tables import plain_table
 from tuner.store.records import TrainingJobRecord, TuningJobRecord
 
@@ -58,19 +58,19 @@ def broken_bounds(job: TuningJobRecord, trial: TrainingJobRecord) -> str:
     return "; ".join(broken)
 
 
-def print_front(console: Console, snapshot: TuningSnapshot) -> None:
+def print_front(console: Console, overview: TuningOverview) -> None:
     """The Pareto front of a job with two objectives, the best of the first objective first."""
-    second = snapshot.job.search.second_objective
-    if second is None or not snapshot.front:
+    second = overview.job.search.second_objective
+    if second is None or not overview.front:
         return
-    first = snapshot.spec.definitions[0].objective
+    first = overview.spec.definitions[0].objective
     console.print(f"Pareto front of {first.metric_name} and {second.metric_name}: no trial is better in both.")
     table = plain_table()
     table.add_column("trial", justify="right", no_wrap=True)
     for name in (first.metric_name, second.metric_name):
         table.add_column(name, justify="right", overflow="fold")
     table.add_column("hyperparameters", overflow="fold")
-    for trial in snapshot.front:
+    for trial in overview.front:
         table.add_row(
             str(trial.trial_index),
             words.number(trial.final_value(first.metric_name)),

@@ -13,7 +13,7 @@ from tuner.cli.options import job_name_argument, json_option
 from tuner.cli.other_job_details import other_job_document, print_other_job
 from tuner.cli.other_jobs import is_worked
 from tuner.cli.screen import console
-from tuner.cli.snapshot import read_tuning_job
+from tuner.cli.snapshot import StoredOverview, read_tuning_job
 from tuner.cli.warm_start import warm_start_document
 from tuner.store.records import JobRecord, TuningJobRecord
 from tuner.store.sqlite_store import Store
@@ -46,13 +46,14 @@ def show(
             _show_early_stopping(store, job, as_json=as_json)
             return None
         if isinstance(job, TuningJobRecord):
-            snapshot = read_tuning_job(store, job.name, now)
             if as_json:
+                snapshot = read_tuning_job(store, job.name, now)
                 document = documents.tuning_job_document(snapshot, machine.profile)
                 document |= warm_start_document(snapshot, store, machine.profile)
                 click.echo(json.dumps(document, indent=2))
             else:
-                details.print_tuning_job(console(), snapshot, store, machine.profile)
+                overview = StoredOverview(job=job, now=now, store=store)
+                details.print_tuning_job(console(), overview, store, machine.profile)
         elif isinstance(job, JobRecord):
             if as_json:
                 click.echo(json.dumps(other_job_document(job, machine.profile), indent=2))

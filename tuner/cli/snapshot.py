@@ -1,6 +1,8 @@
-"""A tuning job at one moment, with what people want to know of it. Pure but for `read_tuning_job`."""
+"""A tuning job at one moment, with what people want to know of it. Pure but for what reads the store."""
 
 import heapq
+from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,44 +18,61 @@ from tuner.store.records import (
     pareto_front,
 )
 from tuner.store.sqlite_store import Store
+from tuner.store.tuning_job_reading import FailureCount
 
 #: A running trial is never taken to be further than this: its model is still to be packed.
 _ALMOST_DONE = 0.98
 
 
 @dataclass(frozen=True, kw_only=True)
-class TuningSnapshot:
-    """A tuning job and its trials (by index) as they stood at `now`, in seconds since the epoch."""
+class TuningOverview(ABC):
+    """A tuning job as it stood at `now`, in seconds since the epoch: its numbers and its best trials."""
 
     job: TuningJobRecord
-    trials: Sequence[TrainingJobRecord]
     now: float
+
+    @property
+    @abstractmethod
+    def count(self) -> int:
+        """How many trials there are."""
+
+    @property
+    @abstractmethod
+    def done(self) -> int:
+        """How many trials have ended, however they did; one that was lost does not count."""
+
+    @property
+    @abstractmethod
+    def best(self) -> TrainingJobRecord | None:
+        """The best trial so far among those that ended."""
+
+    @property
+    @abstractmethod
+    def front(self) -> Sequence[TrainingJobRecord]:
+        """The Pareto front of a job with two objectives, the best of the first objective first; of others nothing."""
+
+    @property
+    @abstractmethod
+    def failures(self) -> Sequence[FailureCount]:
+        """Why trials failed, what happened most often first."""
+
+    @abstractmethod
+    def best_first(self, limit: int) -> list[TrainingJobRecord]:
+        """At most `limit` trials by final value, the best first; then those that have none yet; then those that failed.
+
+        Those that break the bounds of a metric come after those that keep them, the worst last.
+        """
 
     @cached_property
     def spec(self) -> TuningJobSpec:
         """What the job asks for."""
         return self.job.spec
 
-    @cached_property
-    def best(self) -> TrainingJobRecord | None:
-        """The best trial so far among those that ended."""
-        return best_training_job(self.job, self.trials)
-
-    @cached_property
-    def front(self) -> Sequence[TrainingJobRecord]:
-        """The Pareto front of a job with two objectives, the best of the first objective first; of others nothing."""
-        return pareto_front(self.job, self.trials)
-
-    @property
-    def done(self) -> int:
-        """How many trials have ended, however they did; one that was lost does not count."""
-        return sum(trial.is_finished and not trial.is_lost for trial in in_places(self.trials))
-
     @property
     def total(self) -> int:
         """How many trials there will be: the limit, or all configurations where those are fewer."""
-        limits = (self.spec.max_training_jobs, self._number_of_configurations)
-        return min((limit for limit in limits if limit is not None), default=len(self.trials))
+        limits = [limit for limit in (self.spec.max_training_jobs, self._number_of_configurations) if limit is not None]
+        return min(limits) if limits else self.count
 
     @cached_property
     def _number_of_configurations(self) -> int | None:
@@ -68,11 +87,6 @@ class TuningSnapshot:
     def elapsed(self) -> float:
         """Seconds since the job was made, until now or its end."""
         return (self.now if self.job.end_time is None else self.job.end_time) - self.job.creation_time
-
-    def predecessor_of(self, trial: TrainingJobRecord) -> TrainingJobRecord | None:
-        """The trial that came to nothing, whose place in the search `trial` takes; None where it has its own."""
-        before = self.trials[: self.trials.index(trial)]
-        return next((other for other in reversed(before) if other.place == trial.place), None)
 
     def definition_of(self, trial: TrainingJobRecord) -> str:
         """The name of the definition that `trial` is of, where the job has several; else nothing."""
@@ -97,20 +111,45 @@ class TuningSnapshot:
         end = trial.training_end_time or trial.end_time or self.now
         return end - trial.training_start_time
 
-    def best_first(self) -> list[TrainingJobRecord]:
-        """The trials by final value, the best first; then those that have none yet; then those that failed.
 
-        Those that break the bounds of a metric come after those that keep them, the worst last.
-        """
-        sign = -1.0 if self.spec.objective_type is ObjectiveType.MAXIMIZE else 1.0
+@dataclass(frozen=True, kw_only=True)
+class TuningSnapshot(TuningOverview):
+    """A tuning job with all its `trials`, by index."""
 
-        def place(trial: TrainingJobRecord) -> tuple[int, float, float, int]:
-            group = list(ObjectiveStatus).index(self.job.objective_status_of(trial))
-            value = self.job.value_of(trial)
-            violation = self.job.violation_of(trial) if trial.is_finished else 0.0
-            return group, violation, 0.0 if value is None else sign * value, trial.trial_index or 0
+    trials: Sequence[TrainingJobRecord]
 
-        return sorted(self.trials, key=place)
+    @property
+    def count(self) -> int:
+        return len(self.trials)
+
+    @property
+    def done(self) -> int:
+        return sum(trial.is_finished and not trial.is_lost for trial in in_places(self.trials))
+
+    @cached_property
+    def best(self) -> TrainingJobRecord | None:
+        return best_training_job(self.job, self.trials)
+
+    @cached_property
+    def front(self) -> Sequence[TrainingJobRecord]:
+        return pareto_front(self.job, self.trials)
+
+    @property
+    def failures(self) -> Sequence[FailureCount]:
+        reasons = Counter(trial.failure_reason for trial in self.trials if trial.failure_reason)
+        first = {trial.failure_reason: trial for trial in reversed(self.trials)}
+        return [
+            FailureCount(reason=reason, times=times, first=first[reason].name, is_lost=first[reason].is_lost)
+            for reason, times in reasons.most_common()
+        ]
+
+    def best_first(self, limit: int | None = None) -> list[TrainingJobRecord]:
+        return sorted(self.trials, key=lambda trial: (self.job.standing_of(trial), trial.trial_index))[:limit]
+
+    def predecessor_of(self, trial: TrainingJobRecord) -> TrainingJobRecord | None:
+        """The trial that came to nothing, whose place in the search `trial` takes; None where it has its own."""
+        before = self.trials[: self.trials.index(trial)]
+        return next((other for other in reversed(before) if other.place == trial.place), None)
 
     @property
     def seconds_left(self) -> float | None:
@@ -161,3 +200,34 @@ def read_tuning_job(store: Store, name: str, now: float) -> TuningSnapshot:
     # The job first: a job that is read as ended has no trial that changes afterwards.
     job = store.tuning_job(name)
     return TuningSnapshot(job=job, trials=tuple(store.trials(job.name)), now=now)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredOverview(TuningOverview):
+    """What the store can say of a tuning job without reading all its trials."""
+
+    store: Store
+
+    @cached_property
+    def count(self) -> int:
+        return self.store.trial_count(self.job.name)
+
+    @cached_property
+    def done(self) -> int:
+        return self.store.done_trial_count(self.job.name)
+
+    @cached_property
+    def best(self) -> TrainingJobRecord | None:
+        return self.store.best_trial(self.job.name)
+
+    @cached_property
+    def front(self) -> Sequence[TrainingJobRecord]:
+        two = self.job.search.second_objective is not None
+        return pareto_front(self.job, self.store.trials(self.job.name)) if two else []
+
+    @cached_property
+    def failures(self) -> Sequence[FailureCount]:
+        return self.store.failures(self.job.name)
+
+    def best_first(self, limit: int) -> list[TrainingJobRecord]:
+        return self.store.best_first(self.job, limit)

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from contracts.jobs import JobStatus, TuningJobSpec
 from tuner.cli import words
-from tuner.cli.snapshot import TuningSnapshot
+from tuner.cli.snapshot import TuningOverview
 from tuner.store.records import TrainingJobRecord
 
 _STYLES = {
@@ -48,13 +48,13 @@ def plain_table(*columns: str, title: str | None = None) -> Table:
     return table
 
 
-def trial_table(snapshot: TuningSnapshot, trials: Sequence[TrainingJobRecord], width: int) -> Table:
+def trial_table(overview: TuningOverview, trials: Sequence[TrainingJobRecord], width: int) -> Table:
     """A row for each of `trials`, for `width` columns; those that `mark` says are marked.
 
     A hyperparameter has a column of its own where all fit; `show` and the CSV have what a narrow table leaves out.
     """
-    names = parameter_names(snapshot.spec)
-    definitions = [snapshot.definition_of(trial) for trial in trials]
+    names = parameter_names(overview.spec)
+    definitions = [overview.definition_of(trial) for trial in trials]
     several = any(definitions)
     fixed = _FIXED_WIDTH + (max(map(len, definitions)) + 2 if several else 0)
     apart = width >= fixed + sum(max(len(name) + 2, _COLUMN_WIDTH) for name in names)
@@ -74,10 +74,10 @@ def trial_table(snapshot: TuningSnapshot, trials: Sequence[TrainingJobRecord], w
         tuned = {name: trial.tuned[name] for name in names if name in trial.tuned}
         values = [words.hyperparameter(trial.tuned.get(name, "")) for name in names] if apart else []
         values += [words.hyperparameters(tuned)] * together
-        cells = _cells(snapshot, trial)
-        is_best = _is_best(snapshot, trial)
+        cells = _cells(overview, trial)
+        is_best = _is_best(overview, trial)
         table.add_row(
-            f"{mark(snapshot, trial)}{trial.trial_index}",
+            f"{mark(overview, trial)}{trial.trial_index}",
             *([definition] if several else ()),
             *values,
             status_text(trial.primary_status, str(trial.status)),
@@ -92,28 +92,28 @@ def parameter_names(spec: TuningJobSpec) -> list[str]:
     return list(dict.fromkeys(one.name for definition in spec.definitions for one in definition.ranges))
 
 
-def mark(snapshot: TuningSnapshot, trial: TrainingJobRecord) -> str:
+def mark(overview: TuningOverview, trial: TrainingJobRecord) -> str:
     """What stands before a trial's number: a star if it is the best, else one of `MARKS`, else nothing."""
-    if _is_best(snapshot, trial):
+    if _is_best(overview, trial):
         return "* "
-    if any(member.name == trial.name for member in snapshot.front):
+    if any(member.name == trial.name for member in overview.front):
         return "+ "
     if trial.is_lost:
         return "~ "
-    return "! " if trial.is_finished and trial.metrics and snapshot.job.violation_of(trial) > 0 else ""
+    return "! " if trial.is_finished and trial.metrics and overview.job.violation_of(trial) > 0 else ""
 
 
-def _cells(snapshot: TuningSnapshot, trial: TrainingJobRecord) -> dict[str, str]:
+def _cells(overview: TuningOverview, trial: TrainingJobRecord) -> dict[str, str]:
     """The numbers of a trial by the heading of their column."""
-    summary = snapshot.summary_of(trial)
-    seconds = snapshot.seconds_of(trial)
+    summary = overview.summary_of(trial)
+    seconds = overview.seconds_of(trial)
     return {
         "epoch": "" if summary is None else str(summary.count),
         "now": "" if summary is None else words.number(summary.last),
-        "best": words.number(snapshot.best_value_of(trial)),
+        "best": words.number(overview.best_value_of(trial)),
         "time": "" if seconds is None else words.duration(seconds),
     }
 
 
-def _is_best(snapshot: TuningSnapshot, trial: TrainingJobRecord) -> bool:
-    return snapshot.best is not None and snapshot.best.name == trial.name
+def _is_best(overview: TuningOverview, trial: TrainingJobRecord) -> bool:
+    return overview.best is not None and overview.best.name == trial.name

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from tuner.cli import documents, words
-from tuner.cli.snapshot import TuningSnapshot
+from tuner.cli.snapshot import TuningOverview, TuningSnapshot
 from tuner.profile import HostProfile
 from tuner.store.parents import overall_best, parent_jobs
 from tuner.store.records import TuningJobRecord
@@ -22,13 +22,13 @@ def parents_line(job: TuningJobRecord, store: Store) -> str:
     return f"{', '.join(names)}: {warm_start.type}"
 
 
-def print_overall_best(snapshot: TuningSnapshot, store: Store) -> None:
+def print_overall_best(overview: TuningOverview, store: Store) -> None:
     """The best trial of the job and its parents, where those can be compared."""
-    found = overall_best(store, snapshot.job, snapshot.trials)
+    found = overall_best(store, overview.job)
     if found is None:
         return
     job, trial = found.job, found.trial
-    if job.name == snapshot.job.name:
+    if job.name == overview.job.name:
         click.echo("Of all, with the parents: the same.")
         return
     value = words.number(job.value_of(trial))
@@ -40,7 +40,7 @@ def print_overall_best(snapshot: TuningSnapshot, store: Store) -> None:
 def warm_start_document(snapshot: TuningSnapshot, store: Store, profile: HostProfile) -> dict[str, Any]:
     """What a tuning job's JSON says of its parents, and of the best trial of all; null where there is none."""
     warm_start = snapshot.spec.warm_start
-    found = overall_best(store, snapshot.job, snapshot.trials)
+    found = overall_best(store, snapshot.job)
     best = None
     if found is not None:
         of_it = TuningSnapshot(job=found.job, trials=(found.trial,), now=snapshot.now)

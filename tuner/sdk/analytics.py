@@ -72,7 +72,7 @@ class HyperparameterTuningJobAnalytics(_Analytics):
         """The tuning job as it stands, in the form of DescribeHyperParameterTuningJob."""
         store = self._session.store
         job, trials = store.tuning_job(self.name), store.trials(self.name)
-        return describe_tuning_job(job, trials, overall_best(store, job, trials))
+        return describe_tuning_job(job, trials, overall_best(store, job))
 
     def training_job_summaries(self) -> list[dict[str, Any]]:
         """The trials as they stand, by index, in the form of ListTrainingJobsForHyperParameterTuningJob."""

@@ -27,7 +27,7 @@ class TuningJob:
         """The job as it stands, in the form of DescribeHyperParameterTuningJob."""
         store = self._session.store
         job, trials = store.tuning_job(self.name), store.trials(self.name)
-        return describe_tuning_job(job, trials, overall_best(store, job, trials))
+        return describe_tuning_job(job, trials, overall_best(store, job))
 
     def wait(self) -> None:
         """Wait until the job has ended, saying how each trial ended; then write its report.

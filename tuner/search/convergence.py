@@ -39,6 +39,8 @@ _TAIL_SHARE, _FEWEST_IN_TAIL = 0.2, 8
 #: of the mean excess.
 _SHAPES = np.linspace(-0.95, 0.45, 15)
 _SCALES = np.geomspace(0.1, 30.0, 50)
+#: So many factors, each between 1e-16 and 1e8, have a product that a computer has.
+_FACTORS = 16
 #: How much of what no draw has shown is feared: the part of n / (n + m) that is added to the tail's chance.
 _UNSEEN = 0.2
 #: The same for trials that a surrogate chooses, which spreads them where it knows little.
@@ -54,7 +56,7 @@ class Outcomes:
     """What a search has found: `values` to be made small, in order of ending, infinite for a trial that failed."""
 
     values: FloatArray
-    configurations: tuple[Mapping[str, str], ...]
+    configurations: Sequence[Mapping[str, str]]
 
     @property
     def has_just_gained(self) -> bool:
@@ -167,14 +169,31 @@ def _near(center: FloatArray, generator: np.random.Generator) -> FloatArray:
 
 def _weights(excesses: FloatArray) -> FloatArray:
     """How believable each shape and scale is: (shapes, scales), of sum 1. Beforehand all are alike."""
-    shape, scales = _SHAPES[:, None, None], _SCALES[None, :, None] * excesses.mean()
-    inside = 1 + shape * excesses / scales
-    with np.errstate(divide="ignore"):
-        densities = -(1 / shape + 1) * np.log(np.maximum(inside, 0.0)) - np.log(scales)
-    likelihood = np.where(inside > 0, densities, -np.inf).sum(-1)
+    shape, scales = _SHAPES[:, None], _SCALES[None, :] * excesses.mean()
+    ratios = shape / scales
+    possible = 1 + ratios * excesses.max() > 0
+    logarithms = np.full(ratios.shape, -np.inf)
+    logarithms[possible] = _summed_logarithms(ratios[possible], excesses)
+    with np.errstate(invalid="ignore"):
+        likelihood = -(1 / shape + 1) * logarithms - len(excesses) * np.log(scales)
+    likelihood[~possible] = -np.inf
     likely = np.exp(likelihood - likelihood.max())
     weights: FloatArray = likely / likely.sum()
     return weights
+
+
+def _summed_logarithms(ratios: FloatArray, excesses: FloatArray) -> FloatArray:
+    """The sum of log(1 + ratio * excess) over all excesses, by ratio: (r,).
+
+    A product of a few factors has one logarithm: a tail of thousands is weighed after each trial.
+    """
+    padded = np.zeros(-(-len(excesses) // _FACTORS) * _FACTORS)
+    padded[: len(excesses)] = excesses
+    products = np.ones((len(ratios), len(padded) // _FACTORS))
+    for part in padded.reshape(_FACTORS, -1):
+        products *= 1 + ratios[:, None] * part
+    summed: FloatArray = np.log(products).sum(-1)
+    return summed
 
 
 def _tail_beyond(excesses: FloatArray, excess: float) -> FloatArray:

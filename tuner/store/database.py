@@ -9,7 +9,7 @@ from typing import Self
 
 from tuner.errors import StoreError
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 _HERE = Path(__file__).parent
 _BUSY_SECONDS = 30.0
 
@@ -80,7 +80,12 @@ class Database:
             for script in scripts:
                 for statement in _statements((_HERE / script).read_text(encoding="utf-8")):
                     db.execute(statement)
+            if version > 0:
+                self._complete_migration(version)
             db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def _complete_migration(self, version: int) -> None:
+        """Do what SQL cannot in bringing a file up from `version`, within the same transaction."""
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

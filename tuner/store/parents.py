@@ -1,6 +1,5 @@
 """The tuning jobs that another one was warm-started from, as the store knows them."""
 
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -29,8 +28,8 @@ def parent_jobs(store: Store, job: TuningJobRecord) -> list[TuningJobRecord]:
     return found
 
 
-def overall_best(store: Store, job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> OverallBest | None:
-    """The best trial among `trials`, which are those of `job`, and those of its parents; the earliest of equals.
+def overall_best(store: Store, job: TuningJobRecord) -> OverallBest | None:
+    """The best trial among those of `job` and of its parents; the earliest of equals.
 
     None while there is none, and where the parents' values cannot be compared: data or algorithm were others.
     """
@@ -38,6 +37,6 @@ def overall_best(store: Store, job: TuningJobRecord, trials: Sequence[TrainingJo
     if warm_start is None or not warm_start.is_identical:
         return None
     jobs = [*parent_jobs(store, job), job]
-    candidates = [(one, trial) for one in jobs for trial in (trials if one is job else store.trials(one.name))]
+    candidates = [(one, trial) for one in jobs for trial in store.trials(one.name)]
     best = best_training_job(job, [trial for _, trial in candidates])  # all are judged as the job judges its own
     return next((OverallBest(job=one, trial=trial) for one, trial in candidates if trial is best), None)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, total_ordering
 from typing import Any, Final, Literal, TypeAlias
 
 from contracts.definitions import TrainingDefinition
@@ -136,7 +136,7 @@ class TrainingJobRecord:
     @property
     def is_lost(self) -> bool:
         """Whether the job has failed for something that is no doing of its own."""
-        return self.status is SecondaryStatus.FAILED and self.failure_kind is FailureKind.INTERNAL
+        return self.failure_kind is FailureKind.INTERNAL and self.status is SecondaryStatus.FAILED
 
     def final_value(self, metric: str) -> float | None:
         """The last value of `metric`, which is what a trial is judged by; None where it was never printed."""
@@ -187,6 +187,26 @@ class LogStart:
     bytes: int = 0
 
 
+@total_ordering
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """How a trial stands among those of its tuning job: the least is the best.
+
+    First whether it has a value, with those that go on in the middle; then by how much it breaks the bounds of other
+    metrics; then the value, negated where great ones are good, and 0 where there is none.
+    """
+
+    objective_status: ObjectiveStatus
+    violation: float
+    minimized: float
+
+    def __lt__(self, other: "Standing") -> bool:
+        return self._key() < other._key()
+
+    def _key(self) -> tuple[int, float, float]:
+        return list(ObjectiveStatus).index(self.objective_status), self.violation, self.minimized
+
+
 @dataclass(frozen=True, kw_only=True)
 class TuningJobRecord:
     """A tuning job as it stands. `extension` is what its search file says, which the request has no word for.
@@ -233,6 +253,14 @@ class TuningJobRecord:
         """The last value of the objective of a trial of this job; None where it was never printed."""
         return trial.final_value(self.metric_of(trial))
 
+    def counted_value_of(self, trial: TrainingJobRecord) -> float | None:
+        """The final objective of a trial of this job that has ended; None where it has none.
+
+        A trial that breaks the bounds of a metric is no better than one that failed.
+        """
+        counts = self.objective_status_of(trial) is ObjectiveStatus.SUCCEEDED and self.violation_of(trial) == 0
+        return self.value_of(trial) if counts else None
+
     def objective_status_of(self, trial: TrainingJobRecord) -> ObjectiveStatus:
         """Whether a trial of this job has produced a value of its objective."""
         return trial.objective_status(self.metric_of(trial))
@@ -243,7 +271,7 @@ class TuningJobRecord:
         It was lost, or stopped before its first value because the whole job was. Its place is another trial's to take.
         """
         return trial.is_lost or (
-            trial.is_finished and trial.stop_reason is StopReason.TUNING_JOB and self.value_of(trial) is None
+            trial.stop_reason is StopReason.TUNING_JOB and trial.is_finished and self.value_of(trial) is None
         )
 
     def violation_of(self, trial: TrainingJobRecord) -> float:
@@ -251,9 +279,20 @@ class TuningJobRecord:
         last = {name: summary.last for name, summary in trial.metrics.items()}
         return total_violation(self.search.metric_constraints, last)
 
+    def standing_of(self, trial: TrainingJobRecord) -> "Standing":
+        """How a trial of this job stands among the others; one that goes on breaks no bound yet."""
+        value = self.value_of(trial)
+        return Standing(
+            objective_status=self.objective_status_of(trial),
+            violation=self.violation_of(trial) if trial.is_finished else 0.0,
+            minimized=0.0 if value is None else self.spec.objective_type.sign * value,
+        )
+
 
 def in_places(trials: Sequence[TrainingJobRecord]) -> list[TrainingJobRecord]:
     """The trial in each place of a search, in order. `trials` are by index: of several in a place, the last has it."""
+    if trials and trials[-1].place == len(trials):  # places are filled in order, so each has one of its own
+        return list(trials)
     holders = {trial.place or 0: trial for trial in trials}
     return [holders[place] for place in sorted(holders)]
 
@@ -274,14 +313,9 @@ def in_order_of_ending(tuning_job: TuningJobRecord, trials: Sequence[TrainingJob
 def values_as_they_came(tuning_job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> list[float | None]:
     """The final objectives of the trials that have ended, in the order in which they did.
 
-    None for one that has none; a trial that breaks the bounds of a metric is no better than one that failed.
+    None for one that has none: see `counted_value_of`.
     """
-    return [
-        tuning_job.value_of(trial)
-        if tuning_job.objective_status_of(trial) is ObjectiveStatus.SUCCEEDED and tuning_job.violation_of(trial) == 0
-        else None
-        for trial in in_order_of_ending(tuning_job, trials)
-    ]
+    return [tuning_job.counted_value_of(trial) for trial in in_order_of_ending(tuning_job, trials)]
 
 
 def best_training_job(tuning_job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> TrainingJobRecord | None:

@@ -1,4 +1,4 @@
--- Version 5. Times are seconds since the epoch. JSON columns hold requests as they were given.
+-- Version 6. Times are seconds since the epoch. JSON columns hold requests as they were given.
 
 -- The service treats tuning-job names as case-insensitive.
 -- `extension` is what the job's search file says, which a request has no word for.
@@ -17,6 +17,9 @@ CREATE TABLE tuning_job (
 -- `definition_name` is that of the training job definition which a trial is of, where its tuning job has several.
 -- `failure_kind` says whose doing a failure is. `losses` counts the rows of `loss`. `place` is the trial's in its search,
 -- from 1: that of an earlier trial which came to nothing through no doing of its configuration, and is tried again.
+-- The last three columns say how a trial that has ended stands among those of its tuning job, written as it ends:
+-- whether it has a value of the objective, by how much it breaks the bounds of other metrics, and its value, negated
+-- where great ones are good, so that less is better. 0 stands for no value.
 CREATE TABLE training_job (
     name                TEXT PRIMARY KEY,
     request             TEXT NOT NULL,
@@ -38,6 +41,9 @@ CREATE TABLE training_job (
     training_start_time REAL,
     training_end_time   REAL,
     end_time            REAL,
+    objective_status    TEXT,
+    violation           REAL,
+    minimized           REAL,
     UNIQUE (tuning_job, trial_index)
 ) STRICT;
 
@@ -53,6 +59,12 @@ CREATE TABLE more_trials (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX training_job_unfinished ON training_job (creation_time) WHERE end_time IS NULL;
+
+-- The trials of a tuning job that have ended, the best first.
+CREATE INDEX training_job_best_first
+ON training_job (tuning_job, objective_status, violation, minimized, trial_index) WHERE objective_status IS NOT NULL;
+
+CREATE INDEX training_job_places ON training_job (tuning_job, place) WHERE tuning_job IS NOT NULL;
 
 CREATE TABLE status_transition (
     training_job TEXT NOT NULL REFERENCES training_job (name),

@@ -6,7 +6,7 @@ waits up to half a minute for another. There is no second implementation: `Store
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from contracts.jobs import (
@@ -19,7 +19,7 @@ from contracts.jobs import (
     check_tuning_job_transition,
 )
 from contracts.outcome import FailureKind, LossCause
-from tuner.errors import ResourceInUse, ResourceNotFound
+from tuner.errors import ResourceInUse
 from tuner.store.job_table import JobTable
 from tuner.store.ledger_table import LedgerEntry, LedgerTable
 from tuner.store.records import (
@@ -27,16 +27,15 @@ from tuner.store.records import (
     LossRecord,
     Observation,
     StatusTransition,
-    TuningJobRecord,
 )
-from tuner.store.training_job_reading import TrainingJobReading
+from tuner.store.tuning_job_reading import TuningJobReading
 
 _FINISHED = tuple(
     str(status) for status in SecondaryStatus if status.primary.is_terminal
 )  # written into queries as parameters
 
 
-class Store(TrainingJobReading, JobTable, LedgerTable):
+class Store(TuningJobReading, JobTable, LedgerTable):
     """Everything that is remembered of a home's jobs.
 
     One object belongs to one thread. All changes are transactions: after a crash a fact is there or it is not.
@@ -72,19 +71,6 @@ class Store(TrainingJobReading, JobTable, LedgerTable):
             raise ResourceInUse(
                 f"A hyperparameter tuning job with the name, {name}, already exists. Choose a different name."
             ) from error
-
-    def tuning_job(self, name: str) -> TuningJobRecord:
-        """The tuning job called `name`; raises ResourceNotFound."""
-        row = self._db.execute("SELECT * FROM tuning_job WHERE name = ?", (name,)).fetchone()
-        if row is None:
-            raise ResourceNotFound(f"There is no tuning job called {name}.")
-        return _tuning_job(row)
-
-    def tuning_jobs(self, *, unfinished: bool = False) -> list[TuningJobRecord]:
-        """All tuning jobs, or those that have not ended, the oldest first."""
-        where = "WHERE end_time IS NULL" if unfinished else ""
-        rows = self._db.execute(f"SELECT * FROM tuning_job {where} ORDER BY creation_time, rowid")
-        return [_tuning_job(row) for row in rows]
 
     def change_tuning_job_status(self, name: str, status: JobStatus, *, now: float, failure_reason: str = "") -> None:
         """Move a tuning job along the table of legal transitions; raises IllegalTransition."""
@@ -295,12 +281,18 @@ class Store(TrainingJobReading, JobTable, LedgerTable):
             for row in rows
         ]
 
-    def reported(self, tuning_job: str, metric: str) -> dict[str, list[tuple[float, float]]]:
-        """When each trial of a tuning job reported which values of `metric`, in order, by the trial's name."""
+    def reported(
+        self, tuning_job: str, metric: str, trials: Sequence[str] | None = None
+    ) -> dict[str, list[tuple[float, float]]]:
+        """When each trial of a tuning job reported which values of `metric`, in order, by the trial's name.
+
+        With `trials`, of those that are called so.
+        """
+        of_some = f"AND name IN ({', '.join('?' * len(trials))})" if trials is not None else ""
         rows = self._db.execute(
             "SELECT training_job, time, value FROM observation JOIN training_job ON training_job = name"
-            " WHERE tuning_job = ? AND metric = ? ORDER BY time, line, match",
-            (self._exact_name(tuning_job), metric),
+            f" WHERE tuning_job = ? AND metric = ? {of_some} ORDER BY time, line, match",
+            (self._exact_name(tuning_job), metric, *(trials or ())),
         )
         found: dict[str, list[tuple[float, float]]] = {}
         for row in rows:
@@ -367,6 +359,9 @@ class Store(TrainingJobReading, JobTable, LedgerTable):
         if status.primary.is_terminal:
             db.execute("UPDATE training_job SET end_time = ? WHERE name = ?", (now, name))
             self._end_lease(JobKind.TRAINING, name)
+            trial = self.training_job(name)
+            if trial.tuning_job is not None:
+                self._write_standing(self.tuning_job(trial.tuning_job), trial)
         db.execute("UPDATE status_transition SET end_time = ? WHERE training_job = ? AND end_time IS NULL", (now, name))
         self._add_transition(name, status, now, message)
 
@@ -376,17 +371,3 @@ class Store(TrainingJobReading, JobTable, LedgerTable):
             " (SELECT count(*) FROM status_transition WHERE training_job = ?), ?, ?, ?)",
             (name, name, status, now, message),
         )
-
-
-def _tuning_job(row: sqlite3.Row) -> TuningJobRecord:
-    return TuningJobRecord(
-        name=row["name"],
-        request=json.loads(row["request"]),
-        status=JobStatus(row["status"]),
-        random_seed=row["random_seed"],
-        creation_time=row["creation_time"],
-        end_time=row["end_time"],
-        failure_reason=row["failure_reason"],
-        extension=None if row["extension"] is None else json.loads(row["extension"]),
-        convergence_detected_time=row["convergence_detected_time"],
-    )

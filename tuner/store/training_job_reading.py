@@ -18,6 +18,7 @@ class TrainingJobReading(Database):
     def __init__(self, path: Path | str) -> None:
         super().__init__(path)
         self._trials: dict[str, list[TrainingJobRecord]] = {}
+        self._going_on: dict[str, dict[str, int]] = {}  # the places of those that had not ended, by name
 
     def training_job(self, name: str) -> TrainingJobRecord:
         """The training job called `name`; raises ResourceNotFound."""
@@ -52,14 +53,16 @@ class TrainingJobReading(Database):
         ended at the last.
         """
         name = self._exact_name(tuning_job)
-        known = self._trials.setdefault(name, [])
-        going_on = [trial.name for trial in known if not trial.is_finished]
+        known, going_on = self._trials.setdefault(name, []), self._going_on.setdefault(name, {})
+        for trial in self._jobs_called(list(going_on)):
+            known[going_on[trial.name]] = trial
+            if trial.is_finished:
+                del going_on[trial.name]
         last = known[-1].trial_index if known else 0
-        fresh = self._training_jobs(f"name IN ({', '.join('?' * len(going_on))})", going_on)
-        fresh += self._training_jobs("tuning_job = ? AND trial_index > ?", (name, last), order="trial_index")
-        if fresh:
-            by_index = {trial.trial_index: trial for trial in known} | {trial.trial_index: trial for trial in fresh}
-            known[:] = by_index.values()
+        for trial in self._training_jobs("tuning_job = ? AND trial_index > ?", (name, last), order="trial_index"):
+            if not trial.is_finished:
+                going_on[trial.name] = len(known)
+            known.append(trial)
         return list(known)
 
     def unfinished_training_jobs(self) -> list[TrainingJobRecord]:
@@ -72,6 +75,10 @@ class TrainingJobReading(Database):
         """A tuning job's name as its trials have it, by which an index finds them; names of jobs know no case."""
         row = self._db.execute("SELECT name FROM tuning_job WHERE name = ?", (tuning_job,)).fetchone()
         return tuning_job if row is None else str(row["name"])
+
+    def _jobs_called(self, names: Sequence[str]) -> list[TrainingJobRecord]:
+        """The training jobs of these names; of none, without asking."""
+        return self._training_jobs(f"name IN ({', '.join('?' * len(names))})", names) if names else []
 
     def _training_jobs(
         self, where: str, parameters: Sequence[str | int | None], *, order: str = "creation_time, trial_index, rowid"

@@ -1,10 +1,11 @@
 """The file of a home: opened by every version since the first."""
 
+import json
 import sqlite3
 from pathlib import Path
 
 import pytest
-from job_requests import training_request
+from job_requests import training_request, tuning_request
 
 from contracts.jobs import JobKind, SecondaryStatus, StopReason
 from contracts.outcome import LossCause
@@ -29,10 +30,13 @@ INSERT INTO training_job (name, request, tuning_job, trial_index, status, creati
 VALUES ('old-001', '{"TrainingJobName": "old-001"}', 'old', 1, 'Training', 1.0);
 """
 
+#: As the rows of a store have it: the objective is to be made great.
+A_TUNING_REQUEST = json.dumps(tuning_request("old"))
+
 #: Something in every table.
 A_HOME_OF_VERSION_3 = """
 INSERT INTO tuning_job (name, request, extension, status, random_seed, creation_time, convergence_detected_time)
-VALUES ('old', '{"HyperParameterTuningJobName": "old"}', '{"Beliefs": []}', 'InProgress', 7, 1.0, 9.0);
+VALUES ('old', 'A_TUNING_REQUEST', '{"Beliefs": []}', 'InProgress', 7, 1.0, 9.0);
 INSERT INTO training_job (name, request, tuning_job, trial_index, definition_name, tuned, gpu_count, status, exit_code,
   stop_reason, failure_reason, creation_time, training_start_time, training_end_time, end_time)
 VALUES
@@ -52,17 +56,34 @@ INSERT INTO gpu_lease VALUES ('GPU-a', 'training', 'old-001'), ('GPU-b', 'transf
 INSERT INTO job (kind, name, request, model, gpu_count, status, creation_time, start_time)
 VALUES ('transform', 'batch', '{"TransformJobName": "batch"}', '{"ModelName": "m"}', 1, 'InProgress', 1.0, 2.0);
 INSERT INTO transformed_object VALUES ('batch', 'part-1');
-"""
+""".replace("A_TUNING_REQUEST", A_TUNING_REQUEST)
+
+#: Trials that stand differently: two with values, one of which breaks a bound; one that failed; one that goes on.
+A_JOB_OF_VERSION_4 = """
+INSERT INTO tuning_job (name, request, extension, status, random_seed, creation_time)
+VALUES ('old', 'A_TUNING_REQUEST', '{"MetricConstraints": [{"MetricName": "size", "Maximum": 10}]}', 'InProgress', 7,
+  1.0);
+INSERT INTO training_job (name, request, tuning_job, trial_index, status, failure_reason, creation_time, end_time)
+VALUES
+  ('old-001', '{}', 'old', 1, 'Failed', 'AlgorithmError: no good, exit code: 3', 1.0, 2.0),
+  ('old-002', '{}', 'old', 2, 'Completed', '', 1.0, 2.5),
+  ('old-003', '{}', 'old', 3, 'Stopped', '', 1.5, 3.0),
+  ('old-004', '{}', 'old', 4, 'Training', '', 2.0, NULL);
+INSERT INTO observation VALUES
+  ('old-002', 'algo-1', 'validation:accuracy', 1, 1, 0.9, 1.5), ('old-002', 'algo-1', 'size', 2, 1, 15.0, 1.6),
+  ('old-003', 'algo-1', 'validation:accuracy', 1, 1, 0.8, 1.5), ('old-003', 'algo-1', 'size', 2, 1, 5.0, 1.6),
+  ('old-004', 'algo-1', 'validation:accuracy', 1, 1, 0.99, 2.5);
+""".replace("A_TUNING_REQUEST", A_TUNING_REQUEST)
 
 TRIALS_OF_VERSION_4 = """
 INSERT INTO tuning_job (name, request, status, random_seed, creation_time)
-VALUES ('old', '{"HyperParameterTuningJobName": "old"}', 'InProgress', 7, 1.0);
+VALUES ('old', 'A_TUNING_REQUEST', 'InProgress', 7, 1.0);
 INSERT INTO training_job (name, request, tuning_job, trial_index, status, failure_kind, losses, creation_time, end_time)
 VALUES
   ('old-001', '{"TrainingJobName": "old-001"}', 'old', 1, 'Failed', 'InternalServerError', 1, 1.0, 2.0),
   ('old-002', '{"TrainingJobName": "old-002"}', 'old', 2, 'Training', NULL, 0, 1.0, NULL);
 INSERT INTO loss VALUES ('old-001', 1, 'DiskFull', 'no room', 1.5);
-"""
+""".replace("A_TUNING_REQUEST", A_TUNING_REQUEST)
 
 
 def columns(path: Path) -> dict[str, set[tuple[object, ...]]]:
@@ -72,6 +93,14 @@ def columns(path: Path) -> dict[str, set[tuple[object, ...]]]:
         found = {name: {row[1:] for row in db.execute(f"PRAGMA table_info({name})")} for name in names}
     db.close()
     return found
+
+
+def indexes(path: Path) -> set[tuple[str, str]]:
+    """All indexes of a file, as they were made, without line ends."""
+    with sqlite3.connect(path) as db:
+        rows = db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL").fetchall()
+    db.close()
+    return {(name, " ".join(sql.split())) for name, sql in rows}
 
 
 def home_of_version(version: int, path: Path, rows: str = "") -> Path:
@@ -92,6 +121,7 @@ def test_an_older_file_is_brought_up_to_date(tmp_path: Path, version: int) -> No
     Store(tmp_path / "new.db").close()
 
     assert columns(tmp_path / "new.db") == columns(old)
+    assert indexes(tmp_path / "new.db") == indexes(old)
 
 
 def test_what_version_1_remembered_is_kept(tmp_path: Path) -> None:
@@ -136,6 +166,17 @@ def test_what_version_3_remembered_is_kept(tmp_path: Path) -> None:
             tuple(store.leased_gpus("batch", JobKind.TRANSFORM)),
         ]
         assert ({"ModelName": "m"}, frozenset({"part-1"})) == (transform.model, store.transformed("batch"))
+
+
+def test_the_trials_of_version_4_are_ordered(tmp_path: Path) -> None:
+    """How each stands was not written down then; those with a value are first, and they say what counts."""
+    with Store(home_of_version(4, tmp_path / "old.db", A_JOB_OF_VERSION_4)) as store:
+        job = store.tuning_job("old")
+        best = store.best_trial("old")
+
+        assert [3, 2, 4, 1] == [trial.trial_index for trial in store.best_first(job, 4)]
+        assert best is not None
+        assert ("old-003", 3, 4) == (best.name, store.done_trial_count("old"), store.trial_count("old"))
 
 
 def test_every_table_of_version_3_has_something_in_it_that_is_kept(tmp_path: Path) -> None:

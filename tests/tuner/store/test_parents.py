@@ -21,7 +21,7 @@ def store() -> Iterator[Store]:
 
 def best(store: Store, name: str = "next") -> tuple[str, str] | None:
     """The tuning job and the name of the best trial of all."""
-    found = overall_best(store, store.tuning_job(name), store.trials(name))
+    found = overall_best(store, store.tuning_job(name))
     return None if found is None else (found.job.name, found.trial.name)
 
 
