@@ -43,7 +43,8 @@ def _most_lost(job: TuningJobRecord) -> int:
 
 def _last_of_a_row(job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> TrainingJobRecord | None:
     """The trial with which the infrastructure had lost too many one after the other, in the order of their ends."""
-    if sum(trial.is_lost for trial in trials) < _most_lost(job):
+    failed = [trial for trial in trials if trial.failure_kind is not None]  # of thousands, most have not
+    if sum(trial.is_lost for trial in failed) < _most_lost(job):
         return None
     row = 0
     ended = [(trial.end_time, trial.trial_index or 0, trial) for trial in trials if trial.end_time is not None]

@@ -72,9 +72,10 @@ class NextTrials:
         places before it filled, and nothing else.
         """
         held = in_places(trials)
-        for place, trial in enumerate(held, start=1):
+        # Of thousands, most have neither failed nor been stopped.
+        for trial in [trial for trial in held if trial.failure_kind is not None or trial.stop_reason is not None]:
             if self.job.is_void(trial):
-                return Suggested(place=place, definition=self.job.definition_of(trial), tuned=trial.tuned)
+                return Suggested(place=trial.place or 0, definition=self.job.definition_of(trial), tuned=trial.tuned)
         for suggestions in self._preferred_first(held):
             tuned = suggestions.next(held)
             if tuned is not None:

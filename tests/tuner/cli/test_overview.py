@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeAlias
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,8 +15,11 @@ from tuner.cli.snapshot import StoredOverview, TuningSnapshot, read_tuning_job
 from tuner.store.records import Observation
 from tuner.store.sqlite_store import Store
 
+Trial: TypeAlias = tuple[float | None, float | None, tuple[SecondaryStatus, ...], str, bool]
+
 VALUES = st.sampled_from([None, -1.0, 0.0, 0.5, 0.75, 1e300, float("inf")])
-#: How a trial went: its last value, that of a metric with bounds, the statuses after Training, why it failed.
+#: How a trial went: its last value, that of a metric with bounds, the statuses after Training, why it failed if it did,
+#: and whether it took the place of the first.
 TRIALS = st.tuples(
     VALUES,
     st.sampled_from([None, 5.0, 10.0, 15.0]),
@@ -28,14 +32,13 @@ TRIALS = st.tuples(
             (SecondaryStatus.FAILED,),
         ]
     ),
-    st.sampled_from(["AlgorithmError: one", "AlgorithmError: other"]),
+    st.sampled_from(["AlgorithmError: one", "AlgorithmError: other", "InternalServerError: gone"]),
+    st.booleans(),
 )
 
 
 @contextmanager
-def home(
-    trials: list[tuple[float | None, float | None, tuple[SecondaryStatus, ...], str]], *, minimize: bool, bounds: bool
-) -> Iterator[Store]:
+def home(trials: list[Trial], *, minimize: bool, bounds: bool) -> Iterator[Store]:
     """A store in which trials ended in the reverse of their order, as it remembers them."""
     request = tuning_request("Tune")
     request["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]["Type"] = (
@@ -45,11 +48,20 @@ def home(
     with Store(":memory:") as store:
         store.create_tuning_job(request, random_seed=1, now=0.0, extension=extension)
         names = [f"Tune-{index:03d}" for index in range(1, len(trials) + 1)]
-        for index, name in enumerate(names, start=1):
-            store.create_training_job({"TrainingJobName": name}, now=index, tuning_job="Tune", trial_index=index)
+        places = 0
+        for index, (name, trial) in enumerate(zip(names, trials, strict=True), start=1):
+            is_again = trial[-1] and places > 0
+            places += not is_again
+            store.create_training_job(
+                {"TrainingJobName": name},
+                now=index,
+                tuning_job="Tune",
+                trial_index=index,
+                place=1 if is_again else places,
+            )
             store.change_status(name, SecondaryStatus.STARTING, now=index)
             store.change_status(name, SecondaryStatus.TRAINING, now=index)
-        for name, (value, size, statuses, reason) in reversed(list(zip(names, trials, strict=True))):
+        for name, (value, size, statuses, reason, _) in reversed(list(zip(names, trials, strict=True))):
             printed = {ACCURACY["Name"]: value, "size": size}
             store.record_observations(
                 name,
@@ -66,7 +78,7 @@ def home(
                     status,
                     now=100.0,
                     failure_reason=reason if failed else "",
-                    failure_kind=FailureKind.ALGORITHM if failed else None,
+                    failure_kind=FailureKind(reason.split(":")[0]) if failed else None,
                 )
         yield store
 
@@ -74,7 +86,7 @@ def home(
 @settings(max_examples=40, deadline=None)
 @given(st.lists(TRIALS, max_size=8), st.booleans(), st.booleans(), st.integers(0, 14))
 def test_what_is_found_by_indexes_is_what_all_trials_say(
-    trials: list[tuple[float | None, float | None, tuple[SecondaryStatus, ...], str]],
+    trials: list[Trial],
     minimize: bool,
     bounds: bool,
     limit: int,
