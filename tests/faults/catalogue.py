@@ -199,7 +199,7 @@ FAULTS: Sequence[Fault] = (
     ),
     Fault(
         name="stays-away",
-        says="any container of one trial removed at once, until its retries are used up",
+        says="any container of one trial killed at once, until its retries are used up",
         play=engines.infrastructure_stays_away,
         cases=each_of(1, 2, 3),
         short=each_of(2),

@@ -15,7 +15,7 @@ from scene import Scene, Stage
 from tuner.cli.exit_codes import ExitCode
 from tuner.engine.docker_engine import DockerEngine
 from tuner.engine.protocol import HOME_LABEL, JOB_LABEL, ContainerStatus
-from tuner.errors import ContainerNotFound
+from tuner.errors import ContainerNotFound, EngineError
 
 #: What a trial may say whose container was taken away by the machine.
 _THE_MACHINE = ("InternalServerError",)
@@ -103,15 +103,16 @@ def log_rotated(stage: Stage, point: int) -> list[Loss]:
 
 
 def infrastructure_stays_away(stage: Stage, index: int) -> list[Loss]:
-    """Any container that one trial gets is removed at once, until its retries are used up."""
-    with stage.scene(RetryStrategy={"MaximumRetryAttempts": 1}) as scene:
+    """Any container that one trial gets is killed at once, until its retries are used up."""
+    with stage.scene(text=script(pause=1), RetryStrategy={"MaximumRetryAttempts": 1}) as scene:
         with scene.tune() as command, DockerEngine(scene.engine.host) as engine:
 
             def is_lost() -> bool:
                 trial = next((one for one in scene.trials() if one.trial_index == index), None)
                 for container in () if trial is None else engine.containers({JOB_LABEL: trial.name}):
-                    with suppress(ContainerNotFound):
-                        engine.remove(container.container_id)
+                    if container.status is ContainerStatus.RUNNING:
+                        with suppress(EngineError):  # it has gone in this very moment
+                            engine.signal(container.container_id, "SIGKILL")
                 return trial is not None and trial.is_finished
 
             wait_until(is_lost, f"the loss of trial {index}")
