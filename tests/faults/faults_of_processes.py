@@ -97,8 +97,11 @@ def stopped_controller(stage: Stage, point: int) -> list[Loss]:
             scene.expect_exit(looking, ExitCode.DONE)
             second.wait_for("works", _PATIENCE_SECONDS)
             first.signal(signal.SIGCONT)
-            for command in (first, second):
-                scene.expect_exit(command, ExitCode.DONE)
+            scene.expect_exit(first, ExitCode.DONE)
+            if "It has ended" in second.output:  # it could not look before that: the first stood in a transaction
+                scene.expect_exit(second, ExitCode.BAD_INPUT)
+            else:
+                scene.expect_exit(second, ExitCode.DONE)
         return scene.finish()
 
 

@@ -165,23 +165,20 @@ def _submit(
         raise_violations(locate(error.violations, loaded.lines), loaded.path)
         raise
     except ResourceInUse as error:
-        if known is not None and _is_without_report(known, loaded, search, store, machine):
-            return known
+        if known is not None and _is_to_be_shown(known, loaded, search, store, machine):
+            return store.tuning_job(known.name)
         taken = find_tuning_job(store, loaded.name)
         raise ResourceInUse(f"{error}\n{what_now(loaded, None if taken is None else taken.status)}") from error
 
 
-def _is_without_report(
+def _is_to_be_shown(
     job: TuningJobRecord, loaded: LoadedJob, search: LoadedSearch | None, store: Store, machine: Machine
 ) -> bool:
-    """Whether this very job has ended, and whoever worked it did not come to its report: it was killed just then."""
-    return (
-        job.status.is_terminal
-        and job.request == loaded.request
-        and job.extension == (None if search is None else search.extension)
-        and bool(store.trials(job.name))
-        and not (machine.profile.tuning_folder(job.name) / HTML_NAME).exists()
-    )
+    """Whether this very job has ended since we looked, or whoever worked it was killed before it came to its report."""
+    if job.request != loaded.request or job.extension != (None if search is None else search.extension):
+        return False
+    has_report = (machine.profile.tuning_folder(job.name) / HTML_NAME).exists()
+    return not job.status.is_terminal or (bool(store.trials(job.name)) and not has_report)
 
 
 def _say_of_new_job(display: Display, loaded: LoadedJob, store: Store, job: TuningJobRecord) -> None:

@@ -1,12 +1,14 @@
 """`algodock tune`: a tuning job from its file to the best trial."""
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from commands_in_process import Outcome, Run
 
+from contracts.jobs import JobStatus
 from tuner.engine.fake import FakeEngine
 from tuner.engine.fake_container import FakeContainer
 from tuner.store.lock import ControllerLock
@@ -70,6 +72,27 @@ def test_the_same_command_goes_on_with_a_job_in_progress(run: Run, tuning_file: 
 
     assert 0 == again.code
     assert "Going on with digits: " in again.out
+    assert "digits is Completed" in again.out
+
+
+def test_a_job_that_ends_while_the_same_command_looks_for_it_is_shown(
+    run: Run, tuning_file: Path, engine: FakeEngine, home: Path
+) -> None:
+    """It was in progress when the command began: to refuse its name would be no answer."""
+    _lose_the_engine_in_the_second_trial(run, tuning_file, engine)
+    engine.reachable = True
+    ended: list[float] = []
+
+    def end_meanwhile() -> float:
+        if not ended:
+            ended.append(time.time())
+            with Store(home / "algodock.db") as other:
+                other.change_tuning_job_status("digits", JobStatus.COMPLETED, now=ended[0])
+        return time.time()
+
+    again = run("tune", tuning_file, clock=end_meanwhile)
+
+    assert 0 == again.code
     assert "digits is Completed" in again.out
 
 
