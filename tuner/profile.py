@@ -102,6 +102,10 @@ class HostProfile:
         """The folder of what was fetched from S3, for all jobs."""
         return self.home / "cache"
 
+    def check_folder(self, check: str) -> Path:
+        """The folder of one check."""
+        return self.home / "checks" / check
+
     def check_folders(self) -> list[Path]:
         """The folders of checks of images, each locked by the process that makes the check."""
         return sorted(path for path in (self.home / "checks").glob("*") if path.is_dir() and not path.is_symlink())

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import docker
 import pytest
+from command_line import CommandLine
 from engine_conformance import run, unique_name
 from shell_image import ShellAlgorithm
 
@@ -76,6 +77,17 @@ class TestWithTheHook:
         seen = [shown(gpu_hook_engine, image, run_labels, (gpu,)) for gpu in ("GPU-a", "GPU-b")]
 
         assert ["NVIDIA_VISIBLE_DEVICES=GPU-a\n", "NVIDIA_VISIBLE_DEVICES=GPU-b\n"] == seen
+
+    def test_the_runs_of_a_check_get_the_gpus_that_are_named(
+        self, gpu_hook_engine: DockerEngine, gpu_hook_algorithm: ShellAlgorithm, tmp_path: Path
+    ) -> None:
+        """All of them, and without --gpus none: the image ends well only where it sees exactly these."""
+        image = gpu_hook_algorithm(f'[ "$({SHOW})" = NVIDIA_VISIBLE_DEVICES=GPU-a,GPU-b ]')
+        algodock = CommandLine(tmp_path / "home", {"DOCKER_HOST": gpu_hook_engine.host})
+        check = ("check", image, "--train", "--only", "TRAIN-EXIT-0")
+        with_gpus, without = algodock.run(*check, "--gpus", "GPU-a,GPU-b"), algodock.run(*check)
+
+        assert (0, 1) == (with_gpus.returncode, without.returncode), with_gpus.stdout + with_gpus.stderr
 
     def test_the_check_passes_and_leaves_nothing(
         self, gpu_hook_engine: DockerEngine, gpu_hook_algorithm: ShellAlgorithm

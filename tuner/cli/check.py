@@ -4,6 +4,8 @@ import json
 import shutil
 import tempfile
 from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +19,7 @@ from tuner.cli.check_parts import Asked, Bench, is_of, parts_of
 from tuner.cli.check_processing import read_processing_case
 from tuner.cli.check_serving import read_served_case, serving_options
 from tuner.cli.exit_codes import ExitCode
+from tuner.cli.gpus import leased_gpus
 from tuner.cli.machine import Invocation, Machine
 from tuner.cli.options import json_option
 from tuner.conformance.case import Claim, GoodCase
@@ -30,6 +33,7 @@ from tuner.engine.protocol import ImageFacts
 from tuner.errors import ImageNotFound
 from tuner.requests.service_model import did_you_mean
 from tuner.store.lock import hold
+from tuner.store.records import CHECK
 from tuner.work.interruptions import Interruptions
 
 _MOST_SIDE_BY_SIDE = 8
@@ -108,6 +112,11 @@ def _item(_ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
     help="Seconds from SIGTERM to SIGKILL; the service gives 120, and 30 to a container that serves.",
 )
 @click.option(
+    "--gpus",
+    metavar="IDS",
+    help="GPUs that every run gets: ids with commas between, or all; then one container runs at a time. Else none.",
+)
+@click.option(
     "--junit", "junit_file", metavar="FILE", type=click.Path(path_type=Path), help="Write the results as JUnit XML."
 )
 @click.option(
@@ -132,6 +141,7 @@ def check(
     workers: int | None,
     limit: float,
     grace: float,
+    gpus: str | None,
     junit_file: Path | None,
     certificate_file: Path | None,
     as_json: bool,
@@ -154,13 +164,14 @@ def check(
     if list_items or explain is not None:
         _tell(items, in_full=explain is not None, as_json=as_json)
         return ExitCode.DONE
-    machine = invocation.machine()
+    machine = invocation.machine(gpus=gpus)
     asked = _asked(image, machine, must_train=must_train, must_serve=must_serve, **good_case)
     if asked.processing is not None:
         items = [item for item in items if only or item.id in processing_ids()]
     patience = Patience(limit=limit, grace=grace)
     try:
-        report = _examine(machine, asked, [item.id for item in items], workers=workers, patience=patience)
+        wanted = [item.id for item in items]
+        report = _examine(machine, asked, wanted, workers=workers, patience=patience, with_gpus=gpus is not None)
     except CheckAbandoned:
         click.echo("The check was given up. Nothing of it is left running.", err=True)
         return ExitCode.DETACHED
@@ -218,10 +229,16 @@ def _item_document(item: Item) -> dict[str, str]:
 
 
 def _examine(
-    machine: Machine, asked: Asked, wanted: Collection[str], *, workers: int | None, patience: Patience
+    machine: Machine,
+    asked: Asked,
+    wanted: Collection[str],
+    *,
+    workers: int | None,
+    patience: Patience,
+    with_gpus: bool,
 ) -> Report:
     facts, engine = _image(machine, asked.training.image), machine.engine.facts()
-    side_by_side = workers or max(1, min(engine.cpus, _MOST_SIDE_BY_SIDE))
+    side_by_side = workers or (1 if with_gpus else max(1, min(engine.cpus, _MOST_SIDE_BY_SIDE)))
     # Below the home, which the engine can see; an image's files are the image's own until they are removed.
     parent = machine.profile.home / "checks"
     parent.mkdir(parents=True, exist_ok=True)
@@ -232,9 +249,9 @@ def _examine(
     # The lock tells `algodock gc` that somebody is still at work here.
     with hold(folder), Interruptions() as interruptions:  # a second signal must not disturb what removes the containers
         try:
-            with check_screen.progress() as told:
+            with _gpus(folder.name, machine, with_gpus=with_gpus) as gpus, check_screen.progress() as told:
                 results = Examination(
-                    parts_of(asked, bench, wanted),
+                    parts_of(asked, replace(bench, gpus=gpus), wanted),
                     wanted=wanted,
                     workers=side_by_side,
                     progress=told,
@@ -251,6 +268,13 @@ def _examine(
         versions={"Algodock": version("algodock"), "container engine": engine.version},
         results=results,
     )
+
+
+def _gpus(check: str, machine: Machine, *, with_gpus: bool) -> AbstractContextManager[Sequence[str]]:
+    """The GPUs that every run gets, leased during the check."""
+    if not with_gpus:
+        return nullcontext(())
+    return leased_gpus(CHECK, check, machine, lambda text: click.echo(text, err=True))
 
 
 def _image(machine: Machine, reference: str) -> ImageFacts:

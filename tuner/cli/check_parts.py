@@ -4,7 +4,7 @@ Without --train and --serve, what the options tell of is examined; of what they 
 image does it, and where it does not, the option is named that would make this a failure.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,13 +70,14 @@ def is_of(item: Item, *, must_train: bool, must_serve: bool) -> bool:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bench:
-    """Where a check is made. `cpus` is what each container gets, None for all there are."""
+    """Where a check is made. `cpus` is what each container gets, None for all there are; of `gpus` each gets all."""
 
     machine: Machine
     image: ImageFacts
     folder: Path
     patience: Patience
     cpus: float | None
+    gpus: Sequence[str] = ()
 
 
 def parts_of(asked: Asked, bench: Bench, wanted: Collection[str]) -> list[Part]:
@@ -118,6 +119,7 @@ def _serving_parts(asked: Asked, bench: Bench, wanted: Collection[str], training
             grace=min(bench.patience.grace, STOP_GRACE_SECONDS),
         ),
         cpus=bench.cpus,
+        gpus=bench.gpus,
         clock=bench.machine.clock,
         sleep=bench.machine.parts.sleep,
     )
@@ -141,6 +143,7 @@ def _probe(case: GoodCase, bench: Bench) -> Probe:
         folder=bench.folder,
         patience=bench.patience,
         cpus=bench.cpus,
+        gpus=bench.gpus,
         clock=bench.machine.clock,
         sleep=bench.machine.parts.sleep,
     )

@@ -14,12 +14,12 @@ from contracts.serving import INVOCATIONS_PATH, START_UP_TIMEOUT_SECONDS, STOP_G
 from tuner.cli import words
 from tuner.cli.displays import print_json, say_json, seldom
 from tuner.cli.exit_codes import ExitCode
+from tuner.cli.gpus import leased_gpus
 from tuner.cli.machine import Invocation, Machine
 from tuner.cli.model_source import ModelSource, find_model, find_models
 from tuner.cli.options import json_option, limit_options
 from tuner.engine.images import provide_image
-from tuner.errors import EngineUnreachable, GpuUnavailable, HomeInUse, ResourceInUse
-from tuner.jobs.gpu_leases import GpuLeases
+from tuner.errors import EngineUnreachable, HomeInUse, ResourceInUse
 from tuner.serving.calls import ping
 from tuner.serving.container import ServedModel, check_environment, serving_container
 from tuner.serving.endpoint import Endpoint, EndpointEvent, EventKind, Listener
@@ -185,45 +185,14 @@ def _model_folder(source: Path, folder: Path, say: Say) -> Path:
 
 @contextmanager
 def _gpus(source: ModelSource, machine: Machine, say: Say, *, wanted: bool) -> Iterator[Sequence[str]]:
-    """The GPUs that the container gets, leased while it is served: those of --gpus, none without it.
-
-    Where somebody outside this home uses one of them, it is waited for. Raises GpuUnavailable where a job of this home
-    or another endpoint has one.
-    """
-    if not wanted:
-        if source.job is not None and source.job.gpu_count:
-            say(f"Served without GPUs; {source.job.name} was trained with {source.job.gpu_count}: see --gpus.")
-        yield ()
-        return
-    gpus = machine.gpus
-    if not gpus and machine.profile.gpus is None:
-        raise GpuUnavailable("--gpus all: this machine has none that its driver reports.")
-    if not gpus:
-        yield ()
-        return
-    with machine.store() as store:
-        store.end_gpu_lease(source.name, ENDPOINT)  # what a killed `serve` of this name has left
-        is_over = True
-        try:
-            _lease(source.name, machine.gpu_leases(store), machine, say)
+    """The GPUs that the container gets, leased while it is served: those of --gpus, none without it."""
+    if wanted:
+        with leased_gpus(ENDPOINT, source.name, machine, say) as gpus:
             yield gpus
-        except EngineUnreachable:
-            is_over = False  # its container may still run: who leases next looks for it
-            raise
-        finally:
-            if is_over:
-                store.end_gpu_lease(source.name, ENDPOINT)
-
-
-def _lease(name: str, leases: GpuLeases, machine: Machine, say: Say) -> None:
-    message = ""
-    while (wait := leases.obtain(name, len(leases.gpus), ENDPOINT)) is not None:
-        if holders := leases.holders():
-            raise GpuUnavailable(f"{'; '.join(holders)}. Name other GPUs with --gpus, or wait for it.")
-        if wait.message != message:
-            say(f"{wait.message}. Ctrl-C gives up.")
-            message = wait.message
-        machine.parts.sleep(machine.parts.poll_seconds)
+        return
+    if source.job is not None and source.job.gpu_count:
+        say(f"Served without GPUs; {source.job.name} was trained with {source.job.gpu_count}: see --gpus.")
+    yield ()
 
 
 def _serve(

@@ -14,7 +14,7 @@ from tuner.conformance.case import GoodCase
 from tuner.conformance.company import Company, Place
 from tuner.conformance.feeding import Feeds
 from tuner.conformance.observation import Run
-from tuner.conformance.sending import Sending
+from tuner.conformance.sending import GPUS_VARIABLE, Sending
 from tuner.conformance.staging import Staged, stage
 from tuner.conformance.traces import files_below, left_by_training, read_lines
 from tuner.engine.protocol import (
@@ -88,7 +88,7 @@ class Probe:
     """Runs containers of one image below `folder`; may be used from several threads at once.
 
     `cpus` is what each container gets: numeric libraries start a thread for each processor they see, and side by side
-    they would wait for one another.
+    they would wait for one another. Of `gpus` each gets all.
     """
 
     def __init__(
@@ -100,6 +100,7 @@ class Probe:
         folder: Path,
         patience: Patience,
         cpus: float | None = None,
+        gpus: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -109,6 +110,7 @@ class Probe:
         self._home = home
         self._folder = folder
         self.cpus = cpus
+        self.gpus = gpus
         self._clock = clock
         self._sleep = sleep
         self._token = secrets.token_hex(4)
@@ -149,9 +151,10 @@ class Probe:
             image=self._case.image,
             entry_point=self._case.entry_point,
             arguments=self._case.arguments,
-            environment=sending.environment,
+            environment={**sending.environment, **self._number_of_gpus(sending)},
             mounts=staged.mounts,
             labels=self.labels(name),
+            gpu_ids=self.gpus,
             hostname=None if place is None else place.hostname,
             network=sending.network,
             private_network=None if place is None else place.network,
@@ -168,6 +171,10 @@ class Probe:
         finally:
             read = feeds.close()
         return replace(seen, epochs_read=read)
+
+    def _number_of_gpus(self, sending: Sending) -> Mapping[str, str]:
+        """The variable of some platforms that says it, where `sending` has that."""
+        return {GPUS_VARIABLE: str(len(self.gpus))} if GPUS_VARIABLE in sending.environment else {}
 
     @contextmanager
     def network(self, *, leads_out: bool, interface_prefix: str | None = None) -> Iterator[str]:

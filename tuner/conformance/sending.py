@@ -14,6 +14,8 @@ from tuner.conformance.case import GivenChannel, GoodCase
 PLENTY_OF_SHARED_MEMORY = 1024**3
 JOB_NAME = "algodock-check"
 
+#: The variable in which some platforms tell how many GPUs there are.
+GPUS_VARIABLE = "SM_NUM_GPUS"
 #: What platforms other than SageMaker's own, and the training toolkit inside some images, bring besides. Not secrets:
 #: no service knows these credentials.
 _MORE_THAN_PROMISED = {
@@ -28,7 +30,7 @@ _MORE_THAN_PROMISED = {
     "SM_OUTPUT_DATA_DIR": "/opt/ml/output/data",
     "SM_CURRENT_HOST": "algo-1",
     "SM_HOSTS": '["algo-1"]',
-    "SM_NUM_GPUS": "0",
+    GPUS_VARIABLE: "0",
 }
 
 

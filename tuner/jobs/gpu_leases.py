@@ -1,4 +1,4 @@
-"""GPUs for the jobs and endpoints of a home: leased in the home's store, and not used while somebody else uses them.
+"""GPUs for what runs in a home: leased in the home's store, and not used while somebody else uses them.
 
 A lease keeps the jobs of one home apart. Other homes on the same engine are told by the labels of their containers
 (`tuner.engine.gpu_neighbours`), and everybody else on the machine by how full a GPU's memory is.
@@ -11,10 +11,17 @@ from dataclasses import dataclass
 from contracts.jobs import JobKind
 from tuner.engine.gpu_neighbours import gpus_of_others
 from tuner.engine.gpus import GpuMemory, ReadGpuMemory
-from tuner.engine.protocol import ENDPOINT_LABEL, HOME_LABEL, ContainerStatus, Engine
+from tuner.engine.protocol import (
+    ENDPOINT_LABEL,
+    GPU_LABEL,
+    HOME_LABEL,
+    ContainerStatus,
+    ContainerSummary,
+    Engine,
+)
 from tuner.profile import HostProfile
 from tuner.store.lock import hold
-from tuner.store.records import ENDPOINT, GpuHolder
+from tuner.store.records import CHECK, ENDPOINT, GpuHolder
 from tuner.store.sqlite_store import Store
 
 #: What was seen of other homes and of the memory is good for so long, in seconds.
@@ -66,7 +73,7 @@ class GpuLeases:
         self._looked: float | None = None
 
     def obtain(self, name: str, count: int, kind: GpuHolder = JobKind.TRAINING) -> GpuWait | None:
-        """Lease `count` GPUs that nobody uses to a job or an endpoint; None once it has them, else why it has to wait.
+        """Lease `count` GPUs that nobody uses to a job, say; None once it has them, else why it has to wait.
 
         It keeps those that it has, unless somebody else has come to use one of them: so ask again before containers
         are created. Raises EngineUnreachable.
@@ -145,13 +152,22 @@ class GpuLeases:
 
 
 def end_stale_leases(store: Store, engine: Engine, profile: HostProfile) -> None:
-    """Give back what endpoints hold whose process has ended and whose container is gone, or has ended."""
+    """Give back what endpoints and checks hold whose process has ended and whose containers are gone, or have ended."""
+    home = str(profile.home)
     for name in {one.name for one in store.gpu_leases() if one.kind == ENDPOINT}:
         with hold(profile.endpoint_lock(name)) as is_free:  # held meanwhile: one of that name cannot begin
-            if is_free:
-                left = engine.containers({HOME_LABEL: str(profile.home), ENDPOINT_LABEL: name})
-                if all(container.status is ContainerStatus.EXITED for container in left):
-                    store.end_gpu_lease(name, ENDPOINT)
+            if is_free and _have_ended(engine.containers({HOME_LABEL: home, ENDPOINT_LABEL: name})):
+                store.end_gpu_lease(name, ENDPOINT)
+    for name in {one.name for one in store.gpu_leases() if one.kind == CHECK}:
+        with hold(profile.check_folder(name)) as is_free:
+            leased = set(store.leased_gpus(name, CHECK))
+            given = engine.containers({HOME_LABEL: home, GPU_LABEL: None}) if is_free else ()
+            if is_free and _have_ended([one for one in given if leased & set(one.labels[GPU_LABEL].split(","))]):
+                store.end_gpu_lease(name, CHECK)
+
+
+def _have_ended(containers: Sequence[ContainerSummary]) -> bool:
+    return all(one.status is ContainerStatus.EXITED for one in containers)
 
 
 def _full(gpu: str, memory: GpuMemory) -> _Obstacle:

@@ -21,13 +21,15 @@ from contracts.search_extension import SearchExtension, total_violation
 
 #: What holds a GPU beside jobs: something that is served.
 ENDPOINT: Final = "endpoint"
+#: The same of an image that is checked.
+CHECK: Final = "check"
 #: What kind of work holds a GPU.
-GpuHolder: TypeAlias = JobKind | Literal["endpoint"]
+GpuHolder: TypeAlias = JobKind | Literal["endpoint", "check"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GpuLease:
-    """A GPU that a job or an endpoint of the home, called `name`, may use."""
+    """A GPU that a job, an endpoint or a check of the home, called `name`, may use."""
 
     gpu: str
     kind: GpuHolder
@@ -36,11 +38,15 @@ class GpuLease:
     @property
     def holder(self) -> str:
         """Who holds it, in words."""
+        if self.kind == CHECK:
+            return "a check of an image"
         return f"the endpoint {self.name}" if self.kind == ENDPOINT else f"the {self.kind} job {self.name}"
 
 
 def gpu_holder(kind: str) -> GpuHolder:
     """What kind of work a word of the store stands for; raises ValueError."""
+    if kind == CHECK:
+        return CHECK
     return ENDPOINT if kind == ENDPOINT else JobKind(kind)
 
 

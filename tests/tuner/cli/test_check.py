@@ -14,6 +14,7 @@ from commands_in_process import Run
 from tuner.conformance.checklist import checklist
 from tuner.engine.fake import FakeEngine
 from tuner.engine.fake_container import FakeContainer
+from tuner.store.sqlite_store import Store
 
 #: What the image of the other commands' tests lacks: a channel, more epochs than two, an answer to SIGTERM.
 QUICK = ("--only", "TRAIN-EXIT-0", "--only", "TRAIN-METRIC-MATCH", "--only", "TRAIN-HP-EMPTY")
@@ -230,3 +231,47 @@ def tuning_job() -> dict[str, Any]:
             "StaticHyperParameters": {"seed": "7"},
         },
     }
+
+
+def test_every_run_gets_the_gpus_that_are_leased_for_the_check(
+    run: Run, training_file: Path, engine: FakeEngine, home: Path
+) -> None:
+    """Training and serving; while it goes on nobody else in the home may have them, and afterwards anybody."""
+    engine.gpus = ("GPU-a", "GPU-b")
+    held: list[str] = []
+    check, remove = ("check", "--job", training_file, *QUICK), engine.remove
+
+    def note_and_remove(container_id: str) -> None:
+        with Store(home / "algodock.db") as store:
+            held.extend(lease.holder for lease in store.gpu_leases())
+        remove(container_id)
+
+    engine.remove = note_and_remove  # type: ignore[method-assign]  # each run ends with it
+    outcome = run(*check, "--gpus", "GPU-a,GPU-b")
+    with Store(home / "algodock.db") as store:
+        left = store.gpu_leases()
+
+    assert {("GPU-a", "GPU-b")} == {tuple(one.spec.gpu_ids) for one in engine.removed}
+    assert {"a check of an image"} == set(held), outcome.err
+    assert not left
+
+
+def test_without_gpus_no_run_gets_one(run: Run, training_file: Path, engine: FakeEngine) -> None:
+    """Also where there are some."""
+    engine.gpus = ("GPU-a",)
+    run("check", "--job", training_file, *QUICK)
+
+    assert {()} == {tuple(one.spec.gpu_ids) for one in engine.removed}
+
+
+def test_a_check_does_not_take_a_gpu_from_a_job(run: Run, training_file: Path, engine: FakeEngine, home: Path) -> None:
+    """It says who has it, and nothing is run."""
+    engine.gpus = ("GPU-a",)
+    home.mkdir(exist_ok=True)
+    with Store(home / "algodock.db") as store:
+        store.lease_gpus("somebody", ("GPU-a",), 1)
+    outcome = run("check", "--job", training_file, *QUICK, "--gpus", "GPU-a")
+
+    assert 3 == outcome.code
+    assert "The GPU GPU-a is in use by the training job somebody. Name other GPUs with --gpus" in outcome.err
+    assert not engine.removed

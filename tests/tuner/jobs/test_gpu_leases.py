@@ -11,8 +11,8 @@ from contracts.jobs import SecondaryStatus
 from tuner.engine.gpus import GpuMemory, GpuProcess
 from tuner.engine.protocol import ENDPOINT_LABEL, GPU_LABEL, HOME_LABEL, ContainerSpec
 from tuner.jobs.gpu_leases import GpuLeases
-from tuner.store.lock import ControllerLock
-from tuner.store.records import ENDPOINT
+from tuner.store.lock import ControllerLock, hold
+from tuner.store.records import CHECK, ENDPOINT
 
 GIB = 2**30
 FULL = GpuMemory(total_bytes=8 * GIB, free_bytes=GIB, processes=(GpuProcess(pid=7, name="python", used_bytes=7 * GIB),))
@@ -172,3 +172,21 @@ def test_the_lease_of_an_endpoint_ends_with_its_process_and_its_container(home: 
     )
     home.engine.remove(container)
     assert home.leases.obtain("one", 1) is None
+
+
+def test_the_lease_of_a_check_ends_with_its_process_and_its_containers(home: HomeOfFakes) -> None:
+    """As that of an endpoint; its containers are told by the GPUs that they were given."""
+    folder = home.profile.check_folder("one")
+    folder.mkdir(parents=True)
+    labels = {HOME_LABEL: str(home.profile.home)}
+    spec = ContainerSpec(name="run", image="image", environment={}, labels=labels, gpu_ids=("GPU-a",))
+    with hold(folder):
+        assert home.leases.obtain("one", 2, CHECK) is None
+        assert home.leases.obtain("job", 1) is not None  # between two of its runs
+        container = home.engine.create(spec)
+    assert home.leases.obtain("job", 1) is not None  # it was killed, and its container goes on
+    assert ["The GPU GPU-a is in use by a check of an image", "The GPU GPU-b is in use by a check of an image"] == (
+        home.leases.holders()
+    )
+    home.engine.remove(container)
+    assert home.leases.obtain("job", 1) is None

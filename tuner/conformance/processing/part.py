@@ -129,6 +129,7 @@ class ProcessingPart:
             environment={**_PLATFORM_VARIABLES, **self._case.environment},
             mounts=staged.mounts,
             labels=self._probe.labels(name),
+            gpu_ids=self._probe.gpus,
             network=self._case.network,
             cpus=self._probe.cpus,
         )

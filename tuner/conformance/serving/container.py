@@ -3,7 +3,7 @@
 import itertools
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -135,6 +135,7 @@ class ServingProbe:
         home: Path,
         patience: ServingPatience | None = None,
         cpus: float | None = None,
+        gpus: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -143,6 +144,7 @@ class ServingProbe:
         self._image = image
         self._home = home
         self._cpus = cpus
+        self._gpus = gpus
         self._clock = clock
         self._sleep = sleep
         self._token = secrets.token_hex(4)
@@ -174,6 +176,7 @@ class ServingProbe:
             environment=setting.environment,
             mounts=setting.all_mounts,
             labels={HOME_LABEL: str(self._home), ENDPOINT_LABEL: name},
+            gpu_ids=self._gpus,
             network=setting.network,
             memory_bytes=setting.memory_bytes,
             cpus=self._cpus,
