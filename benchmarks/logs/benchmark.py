@@ -18,6 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -31,8 +33,12 @@ from contracts.metrics import MetricDefinition  # noqa: E402
 from tuner.engine.docker_engine import DockerEngine  # noqa: E402
 from tuner.engine.protocol import ContainerSpec, ContainerStatus  # noqa: E402
 from tuner.jobs.activity import Activity  # noqa: E402
+from tuner.jobs.background import EngineThreads  # noqa: E402
+from tuner.jobs.hosts import RunningHost, RunningHosts  # noqa: E402
 from tuner.jobs.log_intake import LogIntake  # noqa: E402
 from tuner.jobs.log_record import LogRecord  # noqa: E402
+from tuner.store.ledger_table import LedgerEntry  # noqa: E402
+from tuner.store.records import Observation  # noqa: E402
 from tuner.store.sqlite_store import Store  # noqa: E402
 
 DEFINITIONS = [MetricDefinition(name=name, regex=rf"{name}=([0-9.]+)") for name in ("accuracy", "loss", "rate")]
@@ -42,7 +48,10 @@ exec awk 'BEGIN { for (i = 1; i <= LINES; i++)
     printf "[epoch %d] validation: accuracy=%.4f loss=%.4f rate=0.001\\n", i / 1000, i / LINES, 1 - i / LINES
   else printf "2026-11-24 05:41:17 INFO step %d of the training loop did something\\n", i }'
 """
+#: Waits until it is told to begin, so that all print at the same time.
 CHATS = """
+go=; trap 'go=yes' USR1
+while [ -z "$go" ]; do usleep 50000; done
 i=0
 while [ $i -lt LINES ]; do
   awk -v i=$i 'BEGIN { for (j = 1; j <= 50; j++) print "step", i + j, "of the loop"; print "accuracy=0.5" }'
@@ -73,13 +82,14 @@ def container_of(engine: DockerEngine, script: str, name: str) -> str:
     return engine.create(ContainerSpec(name=name, image=image, arguments=("train",), environment={}, labels={}))
 
 
-def intake_of(engine: DockerEngine, store: Store, folder: Path, job: str, container: str) -> LogIntake:
-    """The intake of a training job's only container."""
+def intake_of(engine: DockerEngine, store: Store, log_file: Path, container: str, activity: Activity) -> LogIntake:
+    """The intake of a training job's only container; the job is called as its log file is."""
+    job = log_file.name
     store.create_training_job({"TrainingJobName": job}, now=time.time())
     record = LogRecord(
         store, kind=JobKind.TRAINING, job=job, host="algo-1", container=container, definitions=DEFINITIONS
     )
-    return LogIntake(engine=engine, container_id=container, log_file=folder / job, activity=Activity(), record=record)
+    return LogIntake(engine=engine, container_id=container, log_file=log_file, activity=activity, record=record)
 
 
 def reading(engine: DockerEngine, folder: Path, lines: int, rounds: int) -> None:
@@ -113,7 +123,7 @@ def reading(engine: DockerEngine, folder: Path, lines: int, rounds: int) -> None
 def read_through(engine: DockerEngine, store: Store, folder: Path, job: str, container: str) -> tuple[float, float]:
     """How long the product takes to have all of a log in the store, and to have proven it, in seconds."""
     begin = time.monotonic()
-    intake = intake_of(engine, store, folder, job, container)
+    intake = intake_of(engine, store, folder / job, container, Activity())
     while not intake.stream_has_ended:
         time.sleep(0.05)
         intake.take_in()
@@ -129,37 +139,48 @@ def read_through(engine: DockerEngine, store: Store, folder: Path, job: str, con
     return once, twice
 
 
+class TimedStore(Store):
+    """Tells of each number that it remembers: when the engine had it, and how long ago that was after the commit."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.delays: list[tuple[float, float]] = []
+
+    def record_log(self, entry: LedgerEntry, observations: Iterable[Observation]) -> None:
+        """As the store does."""
+        found = list(observations)
+        super().record_log(entry, found)
+        now = time.time()
+        self.delays += [(one.time, now - one.time) for one in found]
+
+
 def latency(engine: DockerEngine, folder: Path, number: int, seconds: int) -> None:
-    """Time each number from the engine's clock to the store."""
+    """Time each number from the engine's clock to the store, as the controller follows containers."""
     script = CHATS.replace("LINES", str(1000 * seconds))
     containers = [container_of(engine, script, f"algodock-benchmark-logs-{index}") for index in range(number)]
-    store = Store(folder / "db")
-    seen: dict[str, int] = {}
-    delays: list[float] = []
-    intakes: dict[str, LogIntake] = {}
+    store, activity = TimedStore(folder / "db"), Activity()
     try:
-        for index, container in enumerate(containers):
-            engine.start(container)
-            intakes[f"job-{index}"] = intake_of(engine, store, folder, f"job-{index}", container)
-        running = dict(zip(intakes, containers, strict=True))
-        everybody_prints = time.time()  # until then the containers were started one after another
-        while running:
-            for job in list(running):
-                intake = intakes[job]
-                intake.take_in()
-                now = time.time()
-                summary = store.training_job(job).metrics.get("accuracy")
-                if summary is not None and summary.count > seen.get(job, 0):
-                    fresh = store.observations(job)[seen.get(job, 0) :]
-                    delays += [now - one.time for one in fresh if one.time > everybody_prints]
-                    seen[job] = summary.count
-                has_ended = intake.stream_has_ended and engine.state(running[job]).status is ContainerStatus.EXITED
-                if has_ended and intake.finish():
-                    del running[job]
-            time.sleep(0.05)
-        delays.sort()
-        entries = [entry for job in intakes for entry in store.ledger(JobKind.TRAINING, job)]
-        print(f"{number} containers, {sum(entry.lines for entry in entries):,} lines, {len(delays):,} numbers")
+        with ThreadPoolExecutor(16) as executor:
+            threads = EngineThreads(executor=executor, activity=activity)
+            jobs: dict[str, RunningHosts] = {}
+            for index, container in enumerate(containers):
+                engine.start(container)
+                intake = intake_of(engine, store, folder / f"job-{index}", container, activity)
+                member = RunningHost(name="algo-1", container_id=container, intake=intake)
+                jobs[f"job-{index}"] = RunningHosts(engine, [member], threads)
+            for container in containers:
+                engine.signal(container, "SIGUSR1")
+            begin = time.time()
+            while not all(hosts.have_ended for hosts in jobs.values()):
+                for hosts in jobs.values():
+                    hosts.follow(time.time())
+                activity.pause(0.4)
+            ends = [member.exit.finished_at for hosts in jobs.values() for member in hosts.members if member.exit]
+            end = min(one for one in ends if one is not None)
+        delays = sorted(delay for moment, delay in store.delays if begin < moment < end)
+        entries = [entry for job in jobs for entry in store.ledger(JobKind.TRAINING, job)]
+        lines = sum(entry.lines for entry in entries)
+        print(f"{number} containers, {lines:,} lines; all printed for {end - begin:.0f} s: {len(delays):,} numbers")
         print("| median | p99 | greatest | gaps |\n| --- | --- | --- | --- |")
         p99 = delays[int(len(delays) * 0.99)]
         print(

@@ -84,10 +84,7 @@ class Endings:
         self._lost(job, loss_of_missing())
 
     def conclude(self, job: TrainingJobRecord, running: RunningHosts) -> None:
-        """All containers have ended, or one was removed by somebody else and the rest have ended.
-
-        Raises EngineUnreachable before anything is recorded.
-        """
+        """All containers have ended, or one was removed by somebody else and the rest have ended."""
         if running.is_one_lost or job.failure_reason:
             self._lost(job, loss_of_missing(), running)
         elif job.stop_reason is not None:
@@ -145,15 +142,16 @@ class Endings:
             text = read_failure(self._bench.folder(job.name).host(failed.name).opt_ml.failure)
             reason = algorithm_error(text or (memory_in_words(memory) if memory is not None else ""), exit_code)
         times = [one.finished_at for one in exits if one.finished_at is not None]
-        store.record_exit(job.name, exit_code, now=max(times, default=self._bench.clock()))
-        store.change_status(
-            job.name,
-            SecondaryStatus.UPLOADING,
-            now=self._bench.clock(),
-            message="Packing the model",
-            failure_reason=reason,
-            failure_kind=FailureKind.ALGORITHM if reason else None,
-        )
+        with store.together():
+            store.record_exit(job.name, exit_code, now=max(times, default=self._bench.clock()))
+            store.change_status(
+                job.name,
+                SecondaryStatus.UPLOADING,
+                now=self._bench.clock(),
+                message="Packing the model",
+                failure_reason=reason,
+                failure_kind=FailureKind.ALGORITHM if reason else None,
+            )
         self.finish(store.training_job(job.name))
 
     # From the recorded exit to the end

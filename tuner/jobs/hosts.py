@@ -133,10 +133,20 @@ class Feeds(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Look:
+    """What the engine said of a container; of one that has ended, also what it knows of the reason."""
+
+    state: ContainerState
+    signals: Sequence[str] = ()
+    engine_started: float | None = None
+
+
 @dataclass(slots=True)
 class RunningHost:
     """One container as this process follows it. `exit` is its state once it has ended, `lost` if it was removed.
 
+    `signals` are those that were sent to it through the engine, and `engine_started` is when that had come up.
     `last_seen` is when it was last seen to run, None where it never was; `memory_peak_bytes` what it had used then.
     `look` is at work while the engine is asked about it.
     """
@@ -150,7 +160,9 @@ class RunningHost:
     checked: float = field(default=float("-inf"))
     last_seen: float | None = None
     memory_peak_bytes: int | None = None
-    look: Background[ContainerState] | None = None
+    look: Background[_Look] | None = None
+    signals: Sequence[str] = ()
+    engine_started: float | None = None
 
     @property
     def has_ended(self) -> bool:
@@ -256,25 +268,29 @@ class RunningHosts:
             for feeds in member.feeds:
                 feeds.close()
 
-    def _look(self, member: RunningHost, _called_off: threading.Event) -> ContainerState:
+    def _look(self, member: RunningHost, _called_off: threading.Event) -> _Look:
         """Ask the engine about a container, and see to it that its log comes; in a thread."""
         state = self._engine.state(member.container_id)
         if state.status is ContainerStatus.EXITED:
+            signals, engine_started = self._engine.signals(member.container_id, state), self._engine.started_at()
             member.intake.await_rest()
-        elif not member.intake.stream_has_ended:
+            return _Look(state=state, signals=signals, engine_started=engine_started)
+        if not member.intake.stream_has_ended:
             member.intake.check_silence()
-        return state
+        return _Look(state=state)
 
-    def _check(self, member: RunningHost, look: Background[ContainerState], now: float) -> None:
+    def _check(self, member: RunningHost, look: Background[_Look], now: float) -> None:
         """What a look has found: whether the container has ended."""
         try:
-            state = look.result()
+            seen = look.result()
         except ContainerNotFound:
             member.lost = True
             member.intake.give_up()
             return
+        state = seen.state
         if state.status is ContainerStatus.EXITED:
             if member.intake.finish():
+                member.signals, member.engine_started = seen.signals, seen.engine_started
                 member.exit = replace(state, memory_peak_bytes=state.memory_peak_bytes or member.memory_peak_bytes)
             return
         member.last_seen, member.memory_peak_bytes = now, state.memory_peak_bytes or member.memory_peak_bytes

@@ -21,28 +21,18 @@ class Losses:
         self._bench = workbench
 
     def endings(self, job: TrainingJobRecord, running: RunningHosts) -> list[Ending]:
-        """What is known of the containers whose end decides for the job: of the first that failed, else of all.
-
-        Raises EngineUnreachable.
-        """
+        """What is known of the containers whose end decides for the job: of the first that failed, else of all."""
         failed = running.first_failed
         members = list(running.members) if failed is None else [failed]
-        came_up = self._bench.engine.started_at()
         losses = self._bench.store.losses(job.name) if job.losses else []
         kills = sum(loss.cause is LossCause.UNEXPLAINED_KILL for loss in losses)
-        return [
-            self._ending(job, member, member.exit, came_up=came_up, kills=kills)
-            for member in members
-            if member.exit is not None
-        ]
+        return [self._ending(job, member, member.exit, kills=kills) for member in members if member.exit is not None]
 
-    def _ending(
-        self, job: TrainingJobRecord, member: RunningHost, state: ContainerState, *, came_up: float | None, kills: int
-    ) -> Ending:
+    def _ending(self, job: TrainingJobRecord, member: RunningHost, state: ContainerState, *, kills: int) -> Ending:
         ending = Ending(
             state=state,
-            signals=self._bench.engine.signals(member.container_id, state),
-            engine_started=came_up,
+            signals=member.signals,
+            engine_started=member.engine_started,
             last_seen=member.last_seen,
             unexplained_kills=kills,
         )

@@ -88,7 +88,16 @@ class Database:
         """Do what SQL cannot in bringing a file up from `version`, within the same transaction."""
 
     @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make changes one transaction: all of them are remembered, or none, and the disk is waited for once."""
+        with self._transaction():
+            yield
+
+    @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
+        if self._db.in_transaction:  # its beginner ends it
+            yield self._db
+            return
         try:
             self._db.execute("BEGIN IMMEDIATE")
             try:
