@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from contracts.jobs import JobKind
 from tuner.controller import Controller
 from tuner.engine.fake import FakeEngine, FakeImage
-from tuner.engine.fake_container import Program
+from tuner.engine.fake_container import FakeContainer, Program
+from tuner.engine.fake_log import FakeLogStream
 from tuner.engine.gpus import GpuMemory
 from tuner.engine.protocol import JOB_LABEL
 from tuner.jobs.disks import Disk
@@ -74,6 +75,34 @@ class Later(Executor):
             work()
 
 
+class AttentiveEngine(FakeEngine):
+    """Lets no container go on by itself before what it has printed is taken in, however busy the machine is.
+
+    Whatever a reader had come back from at one question for the state has been taken in at the next: between the two a
+    home takes in what has come.
+    """
+
+    def __init__(self, programs: Mapping[str, Program | FakeImage], **settings: Any) -> None:
+        super().__init__(programs, **settings)
+        self._followed: dict[str, FakeLogStream] = {}
+        self._given: dict[str, int] = {}
+
+    def log(self, container_id: str, *, follow: bool, tail: int | None = None) -> FakeLogStream:
+        """As it is; who follows is remembered."""
+        stream = super().log(container_id, follow=follow, tail=tail)
+        if follow:
+            self._followed[container_id] = stream
+        return stream
+
+    def goes_on(self, one: FakeContainer) -> bool:
+        """Also where nobody follows it."""
+        stream = self._followed.get(one.container_id)
+        if not self.auto_advance or stream is None or stream.is_over:
+            return self.auto_advance
+        given, self._given[one.container_id] = self._given.get(one.container_id), stream.given
+        return given == len(one.frames)
+
+
 class HomeOfFakes:
     """A home whose containers are Python programs. `restart` stands for a new process after the old one was killed.
 
@@ -82,7 +111,7 @@ class HomeOfFakes:
 
     def __init__(self, root: Path, programs: Mapping[str, Program | FakeImage], gpus: tuple[str, ...] = ()) -> None:
         self.clock = Clock()
-        self.engine = FakeEngine(programs, gpus=gpus, clock=self.clock)
+        self.engine: FakeEngine = AttentiveEngine(programs, gpus=gpus, clock=self.clock)
         self.profile = HostProfile(home=root)
         self.gpus = gpus
         self.gpu_memory: dict[str, GpuMemory] = {}

@@ -334,14 +334,14 @@ def test_trials_that_fall_behind_are_stopped_and_count(open_home: OpenHome) -> N
 
 
 def test_hyperband_stops_the_weak_and_ends_the_strong(open_home: OpenHome) -> None:
-    """None goes on to its ninth epoch, which it would; most end at the first rung."""
+    """No trial goes beyond MaxResource; most end at the first rung."""
     home = open_home(curves, jobs=1)
     band = {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 4}}
     open_with(home, Strategy="Hyperband", StrategyConfig=band)
     counts = [trial.metrics[ACCURACY].count for trial in home.store.trials("other")]
 
-    assert max(counts) < 9  # lines are read in a thread: on a busy machine some come between the value and the signal
-    assert sum(count < 4 for count in counts) >= 3
+    assert max(counts) <= 5  # one more line may come between the value and the signal
+    assert counts.count(1) + counts.count(2) >= 3
 
 
 def forecast(home: HomeOfFakes, **section: object) -> list[TrainingJobRecord]:

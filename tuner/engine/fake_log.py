@@ -10,7 +10,8 @@ from tuner.engine.protocol import FrameBlock, LogFrame
 class FakeLogStream:
     """A `LogStream` over a list of frames that may grow until `has_ended`; `changed` wakes it.
 
-    It gives at most `limit`. `is_dropped` is asked even before frames that are there are given.
+    It gives at most `limit`. `is_dropped` is asked even before frames that are there are given. `given` is how many its
+    reader has taken and come back from; `is_over` says that it gives no more.
     """
 
     def __init__(
@@ -28,23 +29,26 @@ class FakeLogStream:
         self._is_dropped = is_dropped
         self._limit = limit
         self._is_closed = False
+        self.given = 0
+        self.is_over = False
 
     def __iter__(self) -> Iterator[FrameBlock]:
-        position = 0
-        while self._limit is None or position < self._limit:
+        self.given = 0
+        while self._limit is None or self.given < self._limit:
             with self._changed:
-                while not self._has_news(position):
+                while not self._has_news(self.given):
                     self._changed.wait()
-                fresh = self._frames[position : self._limit]
+                fresh = self._frames[self.given : self._limit]
                 if self._is_closed or self._is_dropped() or not fresh:
-                    return
+                    break
             yield encoded(fresh)
-            position += len(fresh)
+            self.given += len(fresh)
+        self.is_over = True
 
     def close(self) -> None:
         """End the reading, also one that waits in another thread."""
         with self._changed:
-            self._is_closed = True
+            self._is_closed = self.is_over = True
             self._changed.notify_all()
 
     def _has_news(self, position: int) -> bool:
