@@ -89,11 +89,9 @@ def pull(image: str, tag: str) -> bool:
 
 def import_root(tag: str, label: str) -> None:
     """Make an image of the root filesystem whose tar comes on standard input."""
-    name, _, version_tag = tag.rpartition(":")
     answer = connect(600).api.import_image_from_stream(
         sys.stdin.buffer,
-        repository=name,
-        tag=version_tag,
+        repository=tag,
         changes=['CMD ["python3"]', "ENV LANG=C.UTF-8", f"LABEL {label}"],
     )
     outcome = json.loads(answer.strip().splitlines()[-1])

@@ -100,14 +100,14 @@ def test_a_container_that_outgrows_its_memory_is_told_from_one_that_was_killed(
 def test_an_entry_point_that_cannot_be_run_is_named(
     engine: DockerEngine, create: Callable[..., str], shell_image: str, arguments: tuple[str, ...], expected: str
 ) -> None:
-    """An image that does not follow the contract; its container was never running, and says why."""
+    """An image that does not follow the contract; its container was never running, and Docker remembers why."""
     container_id = create(shell_image, arguments=arguments)
 
     with pytest.raises(EngineRejected, match=expected):
         engine.start(container_id)
     state = engine.state(container_id)
     assert (ContainerStatus.CREATED, None) == (state.status, state.exit_code)
-    assert arguments[0] in state.error
+    assert arguments[0] in state.error or engine.facts().is_podman
 
 
 def test_an_images_entry_point_is_kept_and_gets_the_argument(
@@ -161,8 +161,7 @@ def test_no_output_is_lost_however_much_there_is(
     eventually(lambda: engine.state(container_id).status is ContainerStatus.EXITED)
     whole = list(engine.frames(container_id, follow=False))
 
-    assert range(1, 100_001) == range(1, len(whole) + 1)
-    assert all(frame.payload == b"%d\n" % number for number, frame in enumerate(whole, 1))
+    assert b"".join(b"%d\n" % number for number in range(1, 100_001)) == b"".join(frame.payload for frame in whole)
     assert followed == whole[: len(followed)]
 
 

@@ -184,7 +184,10 @@ class EngineConformance:
 
         assert ContainerStatus.RUNNING == still
         assert 137 == state.exit_code
-        assert ["SIGTERM", "SIGKILL"] == list(engine.signals(container_id, state))
+        # Some engines tell that there were signals, and not which: of the last one the exit code tells.
+        assert ["SIGTERM", "SIGKILL"][-1 if engine.facts().is_podman else 0 :] == list(
+            engine.signals(container_id, state)
+        )
 
     def test_an_engine_came_up_before_its_containers(self, engine: Engine, create: Callable[..., str]) -> None:
         """Where it tells; and nobody has sent a signal to one that ends by itself."""

@@ -47,8 +47,9 @@ def import_shell_image(
         *(f'LABEL "{name}"="{value}"' for name, value in labels.items()),
         *changes,
     ]
-    api.import_image_from_data(_archive(text), repository=repository, tag=tag, changes=lines)
-    return f"{repository}:{tag}"
+    reference = f"{repository}:{tag}"  # in one: Podman 4 does not look at a tag on its own
+    api.import_image_from_data(_archive(text), repository=reference, changes=lines)
+    return reference
 
 
 def _archive(script: str) -> bytes:

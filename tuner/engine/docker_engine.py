@@ -17,7 +17,14 @@ import docker
 import requests
 
 from tuner.engine import wire
-from tuner.engine.docker_errors import ANSWER_SECONDS, engine_errors, nothing_listens, own_words
+from tuner.engine.docker_errors import (
+    ANSWER_SECONDS,
+    engine_errors,
+    nothing_listens,
+    own_words,
+    raise_for_status,
+    raise_if_taken,
+)
 from tuner.engine.frames import frames_of
 from tuner.engine.gpu_sight import LOOK, SHELL, check_sight
 from tuner.engine.isolation import (
@@ -28,8 +35,12 @@ from tuner.engine.isolation import (
     isolation,
     resolvers_in,
 )
+from tuner.engine.kernel_log import has_outgrown_its_memory, read_kernel_log
 from tuner.engine.log_stream import HttpLogStream
 from tuner.engine.memory import memory_peak
+from tuner.engine.podman import check_sources, is_podman, podman_facts
+from tuner.engine.podman_events import past_events
+from tuner.engine.polled_log import PolledLog
 from tuner.engine.protocol import (
     PROBE_LABEL,
     Address,
@@ -40,6 +51,7 @@ from tuner.engine.protocol import (
     EngineFacts,
     ImageFacts,
     LogFrame,
+    LogStream,
     NetworkSummary,
     PullProgress,
     Writings,
@@ -50,7 +62,6 @@ from tuner.errors import (
     EngineRejected,
     GpuUnavailable,
     ImageNotFound,
-    NameTaken,
 )
 from tuner.profile import IsolationItem
 
@@ -58,10 +69,12 @@ from tuner.profile import IsolationItem
 _REGISTRY_SECONDS = 15
 #: Connections kept open; a follower of a log holds one. More than that many work too, but are made anew each time.
 _CONNECTIONS = 128
-#: What engines say where a container or a network has the name already.
-_NAME_TAKEN = re.compile(r"name .*(already in use|already exists|already used)")
+#: What engines say to a signal for a container that has ended: Docker, Podman.
+_NOT_RUNNING = re.compile(r"is not running|can only kill running containers")
 #: The option of Docker's bridge networks that names the interface inside containers.
 _INTERFACE_PREFIX = "com.docker.network.container_iface_prefix"
+#: The exit code of SIGKILL.
+_KILLED = 137
 #: How long after a container has ended the engine notes the signal that has ended it, in seconds; measured: 2 ms.
 _NOTED_SECONDS = 0.02
 
@@ -79,6 +92,8 @@ class DockerEngine:
         self._connection: docker.APIClient | None = None
         self._connecting = Lock()
         self._isolation_off = isolation_off
+        self._speaks_as_podman: bool | None = None
+        self._facts: EngineFacts | None = None
         self._isolation: Isolation | None = None
 
     def __enter__(self) -> Self:
@@ -128,7 +143,13 @@ class DockerEngine:
     def facts(self) -> EngineFacts:
         """What the engine says of itself."""
         with self._api("ask the engine about itself") as api:
-            return wire.engine_facts(api.info(), api.api_version, is_podman=wire.is_podman(api.version()))
+            facts = wire.engine_facts(api.info(), api.api_version)
+            if self._is_podman:
+                response = api.get(f"{api.base_url}/v{facts.version}/libpod/info")
+                raise_for_status(response)
+                facts = podman_facts(facts, response.json())
+            self._facts = facts
+            return facts
 
     def image(self, reference: str) -> ImageFacts:
         """What is known of a local image; raises ImageNotFound."""
@@ -157,7 +178,7 @@ class DockerEngine:
                 response = api.get(
                     f"{api.base_url}/v{api.api_version}/distribution/{reference}/json", timeout=_REGISTRY_SECONDS
                 )
-                _raise_for_status(response)
+                raise_for_status(response)
             except docker.errors.APIError as exc:
                 raise pull_refusal(reference, own_words(exc)) from exc
             except requests.exceptions.ReadTimeout as exc:
@@ -167,13 +188,16 @@ class DockerEngine:
     def create(self, spec: ContainerSpec) -> str:
         """Create a container, not started, and return its id; raises ImageNotFound, EngineRejected."""
         apart = self._isolate()
+        spec = wire.within_limits(spec, self._known)
+        if self._is_podman and self._is_here:
+            check_sources(spec.mounts)
         with self._api(f"create container {spec.name}") as api:
             try:
                 answer = api.create_container_from_config(wire.container_request(spec, apart), name=spec.name)
             except docker.errors.ImageNotFound as exc:
                 raise no_image(spec.image) from exc
             except docker.errors.APIError as exc:
-                _raise_if_taken(exc, spec.name)
+                raise_if_taken(exc, spec.name)
                 # A daemon whose defaults have a buffer size for json-file refuses our "blocking" beside it, and an
                 # option cannot be taken back. The other file driver does not get those defaults.
                 if "max-buffer-size" not in own_words(exc):
@@ -185,11 +209,24 @@ class DockerEngine:
     def _isolate(self) -> Isolation:
         """How containers are isolated on this engine; the network for that is made where it is not there."""
         if self._isolation is None:
-            found = isolation(self._isolation_off, self.facts(), _resolvers() if self._is_here else None)
+            found = isolation(self._isolation_off, self._known, _resolvers() if self._is_here else None)
             if found.network is not None:
                 self._make_apart_network()
             self._isolation = found
         return self._isolation
+
+    @property
+    def _known(self) -> EngineFacts:
+        """What the engine has said of itself, or says now."""
+        return self._facts or self.facts()
+
+    @property
+    def _is_podman(self) -> bool:
+        """Whether the engine is Podman, by its first answer."""
+        if self._speaks_as_podman is None:
+            with self._api("ask the engine what it is") as api:
+                self._speaks_as_podman = is_podman(api.version())
+        return self._speaks_as_podman
 
     @property
     def _is_here(self) -> bool:
@@ -239,7 +276,12 @@ class DockerEngine:
             state = wire.container_state(api.inspect_container(container_id))
         if state.status is ContainerStatus.RUNNING:
             return replace(state, memory_peak_bytes=memory_peak(container_id))
-        return state
+        return replace(state, oom_killed=True) if self._has_outgrown_its_memory(container_id, state) else state
+
+    def _has_outgrown_its_memory(self, container_id: str, state: ContainerState) -> bool:
+        """Whether the kernel says so where the engine has not noticed (Podman 4.3 with cgroup version 1)."""
+        was_killed = state.exit_code == _KILLED and state.memory_limit_bytes is not None and not state.oom_killed
+        return was_killed and self._is_here and has_outgrown_its_memory(container_id, read_kernel_log())
 
     def address(self, container_id: str, port: int) -> Address:
         """Where a published `port` of a running container is reached; raises ContainerNotFound, EngineRejected."""
@@ -253,7 +295,7 @@ class DockerEngine:
         """What a container has written to disks so far; raises ContainerNotFound."""
         with self._api(f"what container {container_id} has written") as api:
             response = api.get(f"{api.base_url}/v{api.api_version}/containers/{container_id}/json", params={"size": 1})
-            _raise_for_status(response)
+            raise_for_status(response)
         inspected = response.json()
         return wire.writings(inspected, log_bytes=_size(wire.log_path(inspected)) if self._is_here else None)
 
@@ -263,12 +305,18 @@ class DockerEngine:
         with self._api("list containers") as api:
             return tuple(wire.container_summary(one) for one in api.containers(all=True, filters=wanted))
 
-    def log(self, container_id: str, *, follow: bool, tail: int | None = None) -> HttpLogStream:
+    def log(self, container_id: str, *, follow: bool, tail: int | None = None) -> LogStream:
         """The container's output from its beginning, or only its last `tail` frames; with `follow`, until it ends.
 
         The SDK's own log stream takes a broken connection for the end of the log; so the response is read here. Raises
         ContainerNotFound.
         """
+        if follow and tail is None and self._is_podman:
+            self.state(container_id)
+            return PolledLog(
+                lambda: self.log(container_id, follow=False),
+                lambda: self.state(container_id).status is ContainerStatus.EXITED,
+            )
         action = f"log of container {container_id}"
         with self._api(action) as api:
             response = api.get(
@@ -284,7 +332,7 @@ class DockerEngine:
                 timeout=(ANSWER_SECONDS, None if follow else ANSWER_SECONDS),
             )
             try:
-                _raise_for_status(response)
+                raise_for_status(response)
             except docker.errors.APIError as exc:
                 if "marked for removal" not in own_words(exc):
                     raise
@@ -302,16 +350,16 @@ class DockerEngine:
         """
         if state.started_at is None or state.finished_at is None:
             return ()
+        # An event is noted just after the signal; "until" some time to come would wait for it.
+        since, until = state.started_at, state.finished_at + _NOTED_SECONDS
+        kills = {"container": [container_id], "event": ["kill"]}
         with self._api(f"events of container {container_id}") as api:
             try:
-                events = api.events(
-                    since=f"{state.started_at:.6f}",
-                    # An event is noted just after the signal; "until" some time to come would wait for it.
-                    until=f"{state.finished_at + _NOTED_SECONDS:.6f}",
-                    filters={"container": [container_id], "event": ["kill"]},
-                    decode=True,
-                )
-                return tuple(wire.signal_name(event) for event in events)
+                if self._is_podman:
+                    events = past_events(api, int(since), kills)
+                else:
+                    events = api.events(since=f"{since:.6f}", until=f"{until:.6f}", filters=kills, decode=True)
+                return wire.signals_until(events, state, until)
             except docker.errors.APIError:
                 return ()  # an engine that keeps no events
 
@@ -332,7 +380,7 @@ class DockerEngine:
             try:
                 api.kill(container_id, signal=signal_name)
             except docker.errors.APIError as exc:
-                if "is not running" not in own_words(exc):
+                if not _NOT_RUNNING.search(own_words(exc)):
                     raise
 
     def remove(self, container_id: str) -> None:
@@ -361,7 +409,7 @@ class DockerEngine:
                     check_duplicate=True,
                 )
             except docker.errors.APIError as exc:
-                _raise_if_taken(exc, name)
+                raise_if_taken(exc, name)
                 raise
             return str(made["Id"])
 
@@ -423,17 +471,3 @@ def _resolvers() -> list[str]:
     """The addresses of this machine's name servers, those behind systemd's own included."""
     files = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
     return [one for file in files if file.is_file() for one in resolvers_in(file.read_text(errors="replace"))]
-
-
-def _raise_if_taken(refusal: docker.errors.APIError, name: str) -> None:
-    """Raise NameTaken where a refusal is about the name. Podman says it under a status of its own."""
-    if _NAME_TAKEN.search(own_words(refusal)):
-        raise NameTaken(f"The engine has something called {name} already: {own_words(refusal)}") from refusal
-
-
-def _raise_for_status(response: requests.Response) -> None:
-    """Raise the SDK's error for an answer that is a refusal, as the SDK itself does."""
-    try:
-        response.raise_for_status()
-    except requests.exceptions.HTTPError as exc:
-        docker.errors.create_api_error_from_http_exception(exc)

@@ -1,6 +1,7 @@
 """Errors of the Docker SDK, and of the libraries below it, as ours: specific ones first."""
 
 import errno
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,12 +16,15 @@ from tuner.errors import (
     EngineRejected,
     EngineUnreachable,
     ImageNotFound,
+    NameTaken,
 )
 
 #: How long the engine may take to answer anything but a followed log or a pull, in seconds. Removing a container with
 #: a large file system on a slow disk is the longest.
 ANSWER_SECONDS = 120
 
+#: What engines say where a container or a network has the name already.
+_NAME_TAKEN = re.compile(r"name .*(already in use|already exists|already used)")
 _NOTHING_LISTENS = {errno.ENOENT, errno.ECONNREFUSED}
 
 #: Foreign errors and ours, specific first.
@@ -117,3 +121,17 @@ def _error_numbers(exc: BaseException | None) -> Iterator[int]:
         if isinstance(one, OSError) and isinstance(one.errno, int):
             yield one.errno
         pending += [one.__cause__, one.__context__, one.args, getattr(one, "reason", None)]
+
+
+def raise_if_taken(refusal: docker.errors.APIError, name: str) -> None:
+    """Raise NameTaken where a refusal is about the name. Podman says it under a status of its own."""
+    if _NAME_TAKEN.search(own_words(refusal)):
+        raise NameTaken(f"The engine has something called {name} already: {own_words(refusal)}") from refusal
+
+
+def raise_for_status(response: requests.Response) -> None:
+    """Raise the SDK's error for an answer that is a refusal, as the SDK itself does."""
+    try:
+        response.raise_for_status()
+    except requests.exceptions.HTTPError as exc:
+        docker.errors.create_api_error_from_http_exception(exc)

@@ -22,7 +22,9 @@ _NUMBERS = {stream: number for number, stream in _STREAMS.items()}
 _USUAL_TIMESTAMP_BYTES = 30
 #: The longest timestamp: ``2026-11-24T05:41:17.123456789+00:00``.
 _TIMESTAMP_BYTES = 35
-_BLANK, _DASH, _TWO = b" -2"
+#: Where its fraction begins: other engines leave that out, and then a blank further on is the container's own.
+_FRACTION = 19
+_BLANK, _DOT, _Z = b" .Z"
 
 
 def demultiplex(chunks: Iterable[bytes]) -> Iterator[FrameBlock]:
@@ -87,7 +89,9 @@ def _block(buffer: bytes) -> FrameBlock | None:
         if stop > end:
             break
         blank = start + _USUAL_TIMESTAMP_BYTES
-        is_usual = blank < stop and buffer[blank] == _BLANK and buffer[start] == _TWO and buffer[start + 4] == _DASH
+        is_usual = (
+            blank < stop and buffer[blank] == _BLANK and buffer[blank - 1] == _Z and buffer[start + _FRACTION] == _DOT
+        )
         if number not in _STREAMS or not is_usual:
             blank = _end_of_timestamp(number, buffer, start, stop)
             if blank < 0 and payloads:

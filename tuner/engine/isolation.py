@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from tuner.engine.podman import user_mode_network
 from tuner.engine.protocol import EngineFacts
 from tuner.profile import IsolationItem
 
@@ -43,14 +44,18 @@ OOM_SCORE = 500
 class Isolation:
     """What containers on one engine get, or do not. None and False are the engine's own way.
 
-    `network` is where containers are that have no private one; `memory_bytes` the limit of those without one.
+    `network` is where containers are that have no private one, or `network_mode` what they have instead of one;
+    `memory_bytes` is the limit of those without one. `counts_processes_by_user`: the limit of processes is one of the
+    user that they run as, in all containers together, for the engine has no other.
     """
 
     capabilities: Sequence[str] | None = None
     network: str | None = None
+    network_mode: str | None = None
     hides_metadata: bool = False
     memory_bytes: int | None = None
     oom_score: int | None = None
+    counts_processes_by_user: bool = False
 
 
 #: None of it.
@@ -63,15 +68,21 @@ def isolation(off: Collection[IsolationItem], engine: EngineFacts, resolvers: It
     `resolvers` are the addresses of this machine's name servers, None where the engine's machine is another one. One
     that is link-local, as on Google's cloud, would be lost with the address of the metadata.
     """
-    has_networks_of_ours = IsolationItem.NETWORK not in off and not engine.is_podman
+    is_apart, has_no_metadata = IsolationItem.NETWORK not in off, IsolationItem.METADATA not in off
+    # Podman's bridges let their containers talk, and give none a link-local address besides.
+    has_networks_of_ours = is_apart and not engine.is_podman
     names_need_link_local = resolvers is None or any(one.startswith(_LINK_LOCAL) for one in resolvers)
     has_memory = IsolationItem.MEMORY not in off and engine.limits_memory
     return Isolation(
         capabilities=None if IsolationItem.CAPABILITIES in off else KEPT_CAPABILITIES,
         network=APART_NETWORK if has_networks_of_ours else None,
-        hides_metadata=has_networks_of_ours and IsolationItem.METADATA not in off and not names_need_link_local,
+        network_mode=user_mode_network(hides_metadata=has_no_metadata)
+        if is_apart and engine.has_user_mode_network
+        else None,
+        hides_metadata=has_networks_of_ours and has_no_metadata and not names_need_link_local,
         memory_bytes=int(MEMORY_SHARE * engine.memory_bytes) if has_memory else None,
         oom_score=OOM_SCORE if has_memory else None,
+        counts_processes_by_user=not engine.limits_processes,
     )
 
 

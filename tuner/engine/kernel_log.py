@@ -12,6 +12,7 @@ from pathlib import Path
 #: Errors of the hardware, its memory or its links, and of the driver; the others come of what a program does.
 _FAILED_XIDS = frozenset({46, 48, 61, 62, 64, 74, 79, 92, 95, 110, 119, 120, 140, 143, 149})
 _KILLED = re.compile(r"oom-kill:.*\bglobal_oom\b.*\btask_memcg=(?P<group>\S*?),")
+_OUTGROWN = re.compile(r"oom-kill:constraint=CONSTRAINT_MEMCG\b.*\btask_memcg=(?P<group>\S*?),")
 _XID = re.compile(r"NVRM: Xid \((?P<device>[^)]*)\): (?P<number>\d+)")
 _RECORD_BYTES = 8192
 
@@ -46,6 +47,13 @@ def was_killed_for_memory(container_id: str, log: Iterable[tuple[float, str]]) -
     """Whether the kernel killed a process of a container because the whole machine had no memory left."""
     return any(
         found is not None and container_id in found["group"] for found in (_KILLED.search(text) for _, text in log)
+    )
+
+
+def has_outgrown_its_memory(container_id: str, log: Iterable[tuple[float, str]]) -> bool:
+    """Whether the kernel killed a process of a container because that needed more memory than its own limit."""
+    return any(
+        found is not None and container_id in found["group"] for found in (_OUTGROWN.search(text) for _, text in log)
     )
 
 

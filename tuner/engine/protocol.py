@@ -224,7 +224,9 @@ class ImageFacts:
 class EngineFacts:
     """What the engine says of itself. `root` is where it keeps its images and containers.
 
-    `limits_memory` is whether it can hold a container to a limit of memory.
+    `limits_memory`, `limits_cpus` and `limits_processes` are whether it can hold a container to such a limit.
+    `is_rootless` is whether it runs as an ordinary user; `has_user_mode_network` whether it can give each container a
+    network stack of its own, outside the kernel.
     """
 
     name: str
@@ -236,7 +238,16 @@ class EngineFacts:
     memory_bytes: int
     system_time: float
     limits_memory: bool = True
+    limits_cpus: bool = True
+    limits_processes: bool = True
     is_podman: bool = False
+    is_rootless: bool = False
+    has_user_mode_network: bool = False
+
+    @property
+    def product(self) -> str:
+        """What the engine is called."""
+        return ("Podman" if self.is_podman else "Docker") + (", rootless" if self.is_rootless else "")
 
 
 #: Told of a pull's progress, in the engine's own words, for instance "Downloading 12.3 MB of 50.0 MB".

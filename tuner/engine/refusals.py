@@ -11,11 +11,15 @@ _GPU_REMEDY = (
     "Install the NVIDIA driver and the NVIDIA Container Toolkit, run `nvidia-ctk runtime configure --runtime=docker`, "
     "restart the engine, and check the GPU ids with `nvidia-smi -L`; or run without GPUs."
 )
-_ENTRY_POINT_REFUSAL = re.compile(r'exec: \\?"(?P<program>.*?)\\?": (?P<reason>.*?)(?:: unknown)?$', re.DOTALL)
+#: In the words of runc, and of crun.
+_ENTRY_POINT_REFUSALS = (
+    re.compile(r'exec: \\?"(?P<program>.*?)\\?": (?P<reason>.*?)(?:: unknown)?$', re.DOTALL),
+    re.compile(r"executable file `(?P<program>.*?)` (?P<reason>not found in \$PATH)"),
+)
 #: Somebody removes it at this moment: its end is a loss, and no fault of the request, whatever the status says.
 _BEING_REMOVED = "marked for removal"
 #: Refusals that come of the image, whatever the engine's status says of them.
-_OF_THE_IMAGE = re.compile(r"exec format error|unable to find user|no matching entries in|chdir to cwd")
+_OF_THE_IMAGE = re.compile(r"exec format error|open executable|unable to find user|no matching entries in|chdir to cwd")
 
 
 def no_image(reference: str) -> ImageNotFound:
@@ -39,7 +43,7 @@ def start_refusal(reason: str, *, is_failure: bool) -> EngineRejected:
         return GpuUnavailable(f"The engine cannot hand out the GPUs: {reason}. {_GPU_REMEDY}")
     if _BEING_REMOVED in reason:
         return EngineFailed(f"The container could not be started: {reason}")
-    program = _ENTRY_POINT_REFUSAL.search(reason)
+    program = next(filter(None, (words.search(reason) for words in _ENTRY_POINT_REFUSALS)), None)
     if program is None:
         kind = EngineFailed if is_failure and not _OF_THE_IMAGE.search(reason) else EngineRejected
         return kind(f"The container could not be started: {reason}")

@@ -5,7 +5,8 @@ Source: Docker Engine API reference, "ContainerCreate", "ContainerInspect", "Ima
 
 import re
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,8 @@ _LOG_OPTIONS = {"max-size": "1000g", "max-file": "1", "compress": "false", "mode
 
 _NANOSECONDS = 1_000_000_000
 _SIGNALS = frozenset(signal.Signals)
+#: The exit code of what a signal has ended, less the signal's number.
+_SIGNALLED = 128
 _FRACTION = re.compile(r"\.(\d+)")
 
 _STATUSES = {
@@ -103,7 +106,6 @@ def _host_config(spec: ContainerSpec, isolation: Isolation, log_driver: str) -> 
             {"Type": "bind", "Source": str(m.source.absolute()), "Target": m.target, "ReadOnly": m.read_only}
             for m in spec.mounts
         ],
-        "PidsLimit": spec.pids_limit,
         "SecurityOpt": ["no-new-privileges"],
         **_resources(spec, isolation),
     }
@@ -115,6 +117,8 @@ def _host_config(spec: ContainerSpec, isolation: Isolation, log_driver: str) -> 
         settings["NetworkMode"] = network
     elif not spec.network:
         settings["NetworkMode"] = "none"
+    elif isolation.network_mode is not None:
+        settings["NetworkMode"] = isolation.network_mode
     if spec.private_network is None and spec.aliases:
         settings["ExtraHosts"] = [f"{alias}:{LOOPBACK}" for alias in spec.aliases]
     if spec.published_ports:
@@ -136,7 +140,20 @@ def _resources(spec: ContainerSpec, isolation: Isolation) -> dict[str, Any]:
         settings["NanoCpus"] = round(spec.cpus * _NANOSECONDS)
     if spec.shm_bytes is not None:
         settings["ShmSize"] = spec.shm_bytes
+    if isolation.counts_processes_by_user:
+        settings["Ulimits"] = [{"Name": "nproc", "Soft": spec.pids_limit, "Hard": spec.pids_limit}]
+    else:
+        settings["PidsLimit"] = spec.pids_limit
     return settings
+
+
+def within_limits(spec: ContainerSpec, engine: EngineFacts) -> ContainerSpec:
+    """`spec` without the limits that `engine` cannot hold a container to; `algodock doctor` warns of them."""
+    return replace(
+        spec,
+        memory_bytes=spec.memory_bytes if engine.limits_memory else None,
+        cpus=spec.cpus if engine.limits_cpus else None,
+    )
 
 
 def label_filter(labels: Mapping[str, str | None]) -> list[str]:
@@ -182,9 +199,20 @@ def log_path(inspected: Mapping[str, Any]) -> Path | None:
 
 
 def signal_name(event: Mapping[str, Any]) -> str:
-    """The signal of an event of the kind "kill"; engines write its number, some its name."""
+    """The signal of an event of the kind "kill"; engines write its number, some its name, some nothing."""
     text = str(((event.get("Actor") or {}).get("Attributes") or {}).get("signal", ""))
     return signal.Signals(int(text)).name if text.isdigit() and int(text) in _SIGNALS else text
+
+
+def signals_until(events: Iterable[Mapping[str, Any]], state: ContainerState, last: float) -> tuple[str, ...]:
+    """The signals of `events` of the kind "kill" up to the moment `last`, to a container that has ended so.
+
+    Podman tells that there was a signal, and not which: of the last one the exit code tells.
+    """
+    names = [signal_name(event) for event in events if event.get("timeNano", 0) <= last * _NANOSECONDS]
+    if names and not names[-1] and state.exit_code is not None and state.exit_code - _SIGNALLED in _SIGNALS:
+        names[-1] = signal.Signals(state.exit_code - _SIGNALLED).name
+    return tuple(name for name in names if name)
 
 
 def _status(name: str) -> ContainerStatus:
@@ -193,6 +221,8 @@ def _status(name: str) -> ContainerStatus:
 
 def published_address(inspected: Mapping[str, Any], port: int) -> Address | None:
     """Where `port` of a container is reached; None where it is not published, or the container does not run."""
+    if _status(inspected["State"]["Status"]) is not ContainerStatus.RUNNING:  # Podman tells where it was, or will be
+        return None
     bindings = (inspected.get("NetworkSettings") or {}).get("Ports") or {}
     for binding in bindings.get(_tcp(port)) or ():
         return Address(host=binding["HostIp"], port=int(binding["HostPort"]))
@@ -241,12 +271,7 @@ def image_facts(inspected: Mapping[str, Any]) -> ImageFacts:
     )
 
 
-def is_podman(version: Mapping[str, Any]) -> bool:
-    """Whether the engine with this answer about its version is Podman behind Docker's API."""
-    return any("Podman" in part.get("Name", "") for part in version.get("Components") or ())
-
-
-def engine_facts(answered: Mapping[str, Any], api_version: str, *, is_podman: bool = False) -> EngineFacts:
+def engine_facts(answered: Mapping[str, Any], api_version: str) -> EngineFacts:
     """What the engine says of itself, talked to in `api_version`."""
     return EngineFacts(
         name=answered.get("Name", ""),
@@ -258,7 +283,9 @@ def engine_facts(answered: Mapping[str, Any], api_version: str, *, is_podman: bo
         memory_bytes=int(answered.get("MemTotal", 0)),
         system_time=seconds(answered.get("SystemTime", "")) or 0.0,
         limits_memory=bool(answered.get("MemoryLimit", True)),
-        is_podman=is_podman,
+        limits_cpus=bool(answered.get("CpuCfsQuota", True)),
+        limits_processes=bool(answered.get("PidsLimit", True)),
+        is_rootless="name=rootless" in (answered.get("SecurityOptions") or ()),
     )
 
 

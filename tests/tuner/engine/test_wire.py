@@ -156,7 +156,10 @@ def test_a_container_that_could_not_be_started_has_no_exit_code() -> None:
 )
 def test_a_published_port_is_found_in_what_the_engine_says(ports: object, expected: Address | None) -> None:
     """A port that the image only exposes is listed without a binding; a container that has ended lists none."""
-    assert expected == wire.published_address({"NetworkSettings": {"Ports": ports}}, 8080)
+    inspected = {"State": {"Status": "running"}, "NetworkSettings": {"Ports": ports}}
+
+    assert expected == wire.published_address(inspected, 8080)
+    assert wire.published_address({**inspected, "State": {"Status": "exited"}}, 8080) is None
 
 
 @pytest.mark.parametrize(
