@@ -10,7 +10,7 @@ SIDE_BY_SIDE := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 JOB   := examples/cifar10/tuning-job.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tune test faults check format lock image image-gpu doctor clean
+.PHONY: help setup tune test test-podman faults check format lock image image-gpu doctor clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,9 +22,15 @@ tune: setup ## the main job: tune the reference image on CIFAR-10, on this machi
 	$(BIN)/algodock tune $(JOB) --again
 
 test: ## every check and every test, with real containers and a real browser
-	@$(SETUP) venv engine base-image cifar10 reference-image test-tools
+	@$(SETUP) venv engine base-image cifar10 reference-image test-tools podman
 	@$(MAKE) --no-print-directory check
 	$(BIN)/pytest $(SIDE_BY_SIDE)
+	@$(MAKE) --no-print-directory test-podman
+
+test-podman: ## the tests that every engine has to pass, on Podman: as root, then as an ordinary user
+	@$(SETUP) venv test-tools podman
+	bootstrap/on-podman.sh rootful $(BIN)/pytest $(SIDE_BY_SIDE) tests/integration -m every_engine
+	bootstrap/on-podman.sh rootless $(BIN)/pytest $(SIDE_BY_SIDE) tests/integration -m every_engine -p no:cacheprovider
 
 faults: ## inject every fault for real and print what is lost (an hour; goes on where it was ended): docs/faults.md
 	@$(SETUP) venv engine

@@ -78,6 +78,7 @@ def nothing_is_left(engine: DockerEngine, home: Path) -> bool:
     return not engine.containers(labels) and not engine.networks(labels)
 
 
+@pytest.mark.every_engine
 @pytest.mark.parametrize("isolated", [False, True], ids=["connected", "isolated"])
 def test_two_hosts_train_together_over_their_network(
     algodock: CommandLine, shell_algorithm: ShellAlgorithm, engine: DockerEngine, tmp_path: Path, isolated: bool

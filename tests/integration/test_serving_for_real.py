@@ -108,6 +108,7 @@ def containers_of(engine: DockerEngine, home: Path) -> list[str]:
     return [container.container_id for container in engine.containers({HOME_LABEL: str(home)})]
 
 
+@pytest.mark.every_engine
 def test_a_trained_model_is_served_invoked_and_stopped(
     algodock: CommandLine, shell_algorithm: ShellAlgorithm, engine: DockerEngine, tmp_path: Path
 ) -> None:

@@ -114,6 +114,7 @@ def test_a_shell_script_is_tuned_from_job_file_to_model(
     assert [] == containers_of(engine, algodock.home)
 
 
+@pytest.mark.every_engine
 def test_kill_9_in_the_middle_and_the_same_command_goes_on(
     algodock: CommandLine, shell_algorithm: ShellAlgorithm, engine: DockerEngine, tmp_path: Path
 ) -> None:

@@ -81,7 +81,7 @@ def isolation(off: Collection[IsolationItem], engine: EngineFacts, resolvers: It
         else None,
         hides_metadata=has_networks_of_ours and has_no_metadata and not names_need_link_local,
         memory_bytes=int(MEMORY_SHARE * engine.memory_bytes) if has_memory else None,
-        oom_score=OOM_SCORE if has_memory else None,
+        oom_score=None if IsolationItem.MEMORY in off else OOM_SCORE,
         counts_processes_by_user=not engine.limits_processes,
     )
 

@@ -50,12 +50,29 @@ def test_names_are_resolved_where_the_name_server_is_link_local(resolvers: list[
 
 
 def test_an_engine_gets_what_it_can_do() -> None:
-    """Podman has no networks whose containers do not reach each other; without cgroups there is no limit of memory."""
-    podman = replace(DOCKER, is_podman=True)
-    rootless = replace(DOCKER, limits_memory=False)
+    """Without cgroups there is no limit of memory, and that of processes is the user's."""
+    rootless = replace(DOCKER, limits_memory=False, limits_processes=False)
 
-    assert replace(WHOLE, network=None, hides_metadata=False) == isolation((), podman, [])
-    assert replace(WHOLE, memory_bytes=None, oom_score=None) == isolation((), rootless, [])
+    assert replace(WHOLE, memory_bytes=None, counts_processes_by_user=True) == isolation((), rootless, [])
+
+
+@pytest.mark.parametrize(
+    ("off", "network_mode"),
+    [
+        ((), "slirp4netns:allow_host_loopback=false,enable_ipv6=false,cidr=169.254.0.0/16"),
+        ((IsolationItem.METADATA,), "slirp4netns:allow_host_loopback=false,enable_ipv6=false"),
+        ((IsolationItem.NETWORK,), None),
+    ],
+)
+def test_podman_gives_each_container_a_network_stack_of_its_own(
+    off: tuple[IsolationItem, ...], network_mode: str | None
+) -> None:
+    """For its bridges let their containers talk to each other; without the program for that there is the bridge."""
+    podman = replace(DOCKER, is_podman=True, has_user_mode_network=True)
+    on_bridge = replace(WHOLE, network=None, hides_metadata=False)
+
+    assert replace(on_bridge, network_mode=network_mode) == isolation(off, podman, None)
+    assert on_bridge == isolation((), replace(podman, has_user_mode_network=False), None)
 
 
 def test_name_servers_are_read_from_their_file() -> None:
