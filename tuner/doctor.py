@@ -98,13 +98,30 @@ def run_checks(
 
 def _engine_result(facts: EngineFacts) -> CheckResult:
     version = tuple(int(part) for part in facts.api_version.split(".") if part.isdigit())
-    text = f"{facts.version} (API {facts.api_version}, {facts.storage_driver}) on {facts.name}"
+    product = f"{'Podman' if facts.is_podman else 'Docker'} {facts.version}{', rootless' if facts.is_rootless else ''}"
+    text = f"{product} (API {facts.api_version}, {facts.storage_driver}) on {facts.name}"
     if version < OLDEST_API:
         return CheckResult(
             name="engine",
             status=CheckStatus.WARN,
             message=f"{text} is too old to hand out GPUs",
             remedy="Install Docker 19.03 or later, for instance Debian's package docker.io.",
+        )
+    limits = {"memory": facts.limits_memory, "CPUs": facts.limits_cpus, "processes": facts.limits_processes}
+    if missing := [name for name, is_held in limits.items() if not is_held]:
+        return CheckResult(
+            name="engine",
+            status=CheckStatus.WARN,
+            message=f"{text} cannot hold a container to a limit of {', '.join(missing)}: jobs run without",
+            remedy="Without root, where there is cgroup version 2, have systemd delegate them: "
+            "`Delegate=cpu memory pids` for user@.service (docs/podman.md); or use an engine that runs as root.",
+        )
+    if facts.is_podman and not facts.has_user_mode_network:
+        return CheckResult(
+            name="engine",
+            status=CheckStatus.WARN,
+            message=f"{text} has no slirp4netns: containers reach each other and a cloud's metadata",
+            remedy="Install the distribution's package slirp4netns.",
         )
     return CheckResult(name="engine", status=CheckStatus.OK, message=text)
 

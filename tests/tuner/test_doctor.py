@@ -4,6 +4,7 @@ import stat
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -95,6 +96,36 @@ def test_without_an_engine_the_other_checks_are_still_made(
     assert ["engine", "home", "GPUs", "package index"] == list(results)
     assert CheckStatus.FAIL == results["engine"].status
     assert results["engine"].remedy
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "expected"),
+    [
+        ({}, CheckStatus.OK, "Docker "),
+        ({"is_podman": True, "has_user_mode_network": True}, CheckStatus.OK, "Podman "),
+        ({"is_podman": True}, CheckStatus.WARN, "containers reach each other"),
+        ({"is_rootless": True, "limits_cpus": False}, CheckStatus.WARN, ", rootless (API"),
+        ({"limits_memory": False, "limits_processes": False}, CheckStatus.WARN, "a limit of memory, processes: jobs"),
+    ],
+)
+def test_the_engine_is_named_with_what_it_cannot_do(
+    engine: FakeEngine,
+    profile: HostProfile,
+    surroundings: Surroundings,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    changes: Mapping[str, Any],
+    status: CheckStatus,
+    expected: str,
+) -> None:
+    """Docker or Podman, as root or not; a limit that is not held is said before a job takes the machine down."""
+    facts = replace(engine.facts(), **changes)
+    monkeypatch.setattr(engine, "facts", lambda: facts)
+    result = by_name(list(run_checks(engine, profile, surroundings)))["engine"]
+
+    assert status == result.status
+    assert expected in result.message
+    assert bool(result.remedy) == (status is CheckStatus.WARN)
 
 
 @pytest.mark.parametrize("name", ["base image", "reference image"])

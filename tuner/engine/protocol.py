@@ -244,11 +244,6 @@ class EngineFacts:
     is_rootless: bool = False
     has_user_mode_network: bool = False
 
-    @property
-    def product(self) -> str:
-        """What the engine is called."""
-        return ("Podman" if self.is_podman else "Docker") + (", rootless" if self.is_rootless else "")
-
 
 #: Told of a pull's progress, in the engine's own words, for instance "Downloading 12.3 MB of 50.0 MB".
 PullProgress = Callable[[str], None]
