@@ -1,26 +1,22 @@
-"""The Docker engine, through its SDK, which is imported here and in `docker_errors` alone.
+"""The Docker engine, through its SDK, which is imported here, in `connection` and in `docker_errors` alone.
 
 Everything of the SDK and of the libraries below it ends here; `engine_errors` turns their errors into ours.
 """
 
 import re
-import socket
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from threading import Lock
-from typing import Self
 from uuid import uuid4
 
 import docker
 import requests
 
 from tuner.engine import wire
+from tuner.engine.connection import EngineConnection
 from tuner.engine.docker_errors import (
     ANSWER_SECONDS,
     engine_errors,
-    nothing_listens,
     own_words,
     raise_for_status,
     raise_if_taken,
@@ -38,7 +34,7 @@ from tuner.engine.isolation import (
 from tuner.engine.kernel_log import has_outgrown_its_memory, read_kernel_log
 from tuner.engine.log_stream import HttpLogStream
 from tuner.engine.memory import memory_peak
-from tuner.engine.podman import check_sources, is_podman, podman_facts
+from tuner.engine.podman import check_sources, podman_facts
 from tuner.engine.podman_events import past_events
 from tuner.engine.polled_log import PolledLog
 from tuner.engine.protocol import (
@@ -67,8 +63,6 @@ from tuner.profile import IsolationItem
 
 #: How long a registry may take to answer the engine, in seconds; behind a firewall it never does.
 _REGISTRY_SECONDS = 15
-#: Connections kept open; a follower of a log holds one. More than that many work too, but are made anew each time.
-_CONNECTIONS = 128
 #: What engines say to a signal for a container that has ended: Docker, Podman.
 _NOT_RUNNING = re.compile(r"is not running|can only kill running containers")
 #: The option of Docker's bridge networks that names the interface inside containers.
@@ -79,7 +73,7 @@ _KILLED = 137
 _NOTED_SECONDS = 0.02
 
 
-class DockerEngine:
+class DockerEngine(EngineConnection):
     """The engine at `host`, for instance ``unix:///var/run/docker.sock``.
 
     Without `host` it is the one of the environment (DOCKER_HOST, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH), as for the
@@ -88,57 +82,10 @@ class DockerEngine:
     """
 
     def __init__(self, host: str | None = None, *, isolation_off: Collection[IsolationItem] = ()) -> None:
-        self._settings = {"base_url": host} if host else docker.utils.kwargs_from_env()
-        self._connection: docker.APIClient | None = None
-        self._connecting = Lock()
+        super().__init__(host)
         self._isolation_off = isolation_off
-        self._speaks_as_podman: bool | None = None
         self._facts: EngineFacts | None = None
         self._isolation: Isolation | None = None
-
-    def __enter__(self) -> Self:
-        """Use the engine in a ``with`` block."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close the connections."""
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections that are not in use; a later question opens new ones."""
-        with self._connecting:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
-
-    @property
-    def host(self) -> str:
-        """Where the engine is looked for."""
-        return str(self._settings.get("base_url") or "unix:///var/run/docker.sock")
-
-    @contextmanager
-    def _api(self, action: str) -> Iterator[docker.APIClient]:
-        """The SDK's client, for `action`, with its errors translated."""
-        with engine_errors(action, self.host):
-            with self._connecting:
-                if self._connection is None:
-                    self._connection = self._connect()
-                connection = self._connection
-            try:
-                yield connection
-            except requests.exceptions.ConnectionError as exc:
-                # Nothing listens any more: look for it anew next time, it may come back with another version.
-                if nothing_listens(exc):
-                    self.close()
-                raise
-
-    def _connect(self) -> docker.APIClient:
-        if self.host.startswith("unix://"):
-            # The SDK leaves its socket open where it cannot connect, which Python reports as a leak later on.
-            with socket.socket(socket.AF_UNIX) as attempt:
-                attempt.settimeout(ANSWER_SECONDS)
-                attempt.connect(self.host.removeprefix("unix://"))
-        return docker.APIClient(**self._settings, version="auto", timeout=ANSWER_SECONDS, max_pool_size=_CONNECTIONS)
 
     def facts(self) -> EngineFacts:
         """What the engine says of itself."""
@@ -219,19 +166,6 @@ class DockerEngine:
     def _known(self) -> EngineFacts:
         """What the engine has said of itself, or says now."""
         return self._facts or self.facts()
-
-    @property
-    def _is_podman(self) -> bool:
-        """Whether the engine is Podman, by its first answer."""
-        if self._speaks_as_podman is None:
-            with self._api("ask the engine what it is") as api:
-                self._speaks_as_podman = is_podman(api.version())
-        return self._speaks_as_podman
-
-    @property
-    def _is_here(self) -> bool:
-        """Whether the engine runs on this machine."""
-        return self.host.startswith(("unix://", "http+docker://"))
 
     def _make_apart_network(self) -> None:
         """Make the network for containers that are to be alone, unless there is one.

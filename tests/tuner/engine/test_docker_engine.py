@@ -177,4 +177,4 @@ def test_the_sdk_is_imported_by_the_adapter_and_its_errors_alone() -> None:
         if re.search(r"^\s*(import|from) docker\b", path.read_text("utf-8"), re.MULTILINE)
     ]
 
-    assert ["engine/docker_engine.py", "engine/docker_errors.py"] == sorted(importing)
+    assert ["engine/connection.py", "engine/docker_engine.py", "engine/docker_errors.py"] == sorted(importing)
