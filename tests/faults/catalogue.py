@@ -165,6 +165,7 @@ FAULTS: Sequence[Fault] = (
         says="engine killed (`kill -9`) and started again",
         play=engines.engine_killed,
         cases=spread(16),
+        short=spread(1),
     ),
     Fault(
         name="engine-stopped",
@@ -184,6 +185,7 @@ FAULTS: Sequence[Fault] = (
         says="host rebooted: our process, the engine and all containers killed at once",
         play=engines.host_rebooted,
         cases=spread(16),
+        short=spread(1),
     ),
     Fault(
         name="container-killed",
@@ -196,6 +198,7 @@ FAULTS: Sequence[Fault] = (
         says="containers removed from outside",
         play=engines.container_removed,
         cases=before("engine.", most=12),
+        short=before("engine.", most=2),
     ),
     Fault(
         name="stays-away",

@@ -30,7 +30,7 @@ def engine_killed(stage: Stage, point: int) -> list[Loss]:
         with scene.held(point) as command:
             scene.engine.kill()
             _until_engine_is_back(scene, command)
-        return scene.finish(may_be_cut=True, reasons=_THE_MACHINE)
+        return scene.finish()
 
 
 def engine_stopped(stage: Stage, point: int) -> list[Loss]:
@@ -58,7 +58,7 @@ def host_rebooted(stage: Stage, point: int) -> list[Loss]:
             command.signal(signal.SIGKILL)
             scene.engine.kill_with_containers()
         scene.engine.start()
-        return scene.finish(may_be_cut=True, reasons=_THE_MACHINE)
+        return scene.finish()
 
 
 def container_killed(stage: Stage, point: int) -> list[Loss]:
@@ -78,7 +78,7 @@ def container_removed(stage: Stage, point: int) -> list[Loss]:
             _each_container(scene, lambda engine, name: engine.remove(name))
             command.go_on()
             scene.expect_exit(command, ExitCode.DONE)
-        return scene.finish(may_be_cut=True, reasons=_THE_MACHINE)
+        return scene.finish()
 
 
 def log_cut(stage: Stage, after: int) -> list[Loss]:
@@ -156,7 +156,11 @@ def engine_disk_full(stage: Stage, point: int) -> list[Loss]:
             _wait_for_notice(scene, command)
             stage.disk.free()
             scene.expect_exit(command, *_MACHINE_EXITS)
-        return scene.finish(may_be_cut=True, reasons=("no space left", "InternalServerError"))
+        return scene.finish(
+            may_be_cut=True,
+            reasons=("no space left", "InternalServerError"),
+            log_warnings=("the engine's disk was full while it ran",),
+        )
 
 
 def _until_engine_is_back(scene: Scene, command: Command) -> None:

@@ -3,9 +3,11 @@
     make faults                          everything; goes on where it was ended
     make faults ARGUMENTS="--only clock" one fault (may be said several times)
     make faults ARGUMENTS=--again        forget what has been measured
+    make faults ARGUMENTS=--page         write the page: rows that were not tried again stay as they are on it
 
 What has been measured is kept in build/faults.json, case by case: a run that is ended goes on there. The page is
-written when all faults have been tried. Needs root: it starts engines of its own, and mounts small disks.
+written when all faults have been tried, or when it is asked for. Needs root: it starts engines of its own, and mounts
+small disks.
 """
 
 import argparse
@@ -81,7 +83,7 @@ def main() -> int:
         _try(fault, record, asked.share, f"{number + 1}/{len(chosen)}")
     print("\n" + "\n".join(table(record.cases)))
     if asked.page or all(record.runs(fault) for fault in FAULTS):
-        PAGE.write_text(page(record.cases), encoding="utf-8")
+        PAGE.write_text(page(record.cases, counts_in(PAGE.read_text(encoding="utf-8"))), encoding="utf-8")
         print(f"\nWritten: {PAGE.relative_to(ROOT)}")
     return int(any(record.losses(fault, invariant) for fault in chosen for invariant in Invariant))
 
@@ -90,7 +92,9 @@ def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = [fault.name for fault in FAULTS]
     parser.add_argument("--only", action="append", choices=names, metavar="FAULT", help=", ".join(names))
-    parser.add_argument("--page", action="store_true", help="write the page from what has been measured; run nothing")
+    parser.add_argument(
+        "--page", action="store_true", help="write the page from what has been measured, and from itself"
+    )
     parser.add_argument("--again", action="store_true", help="forget what has been measured before")
     parser.add_argument(
         "--share", type=_share, default=(1, 1), metavar="I/N", help="try only the I-th of N shares: N runs side by side"
@@ -135,33 +139,38 @@ def _outcome(lost: Sequence[Loss]) -> str:
     return f"{len(lost)} lost" if lost else "nothing lost"
 
 
-def table(cases: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The matrix: runs, and losses of each invariant."""
+def table(cases: Mapping[str, Mapping[str, Any]], written: Mapping[str, Sequence[int]] | None = None) -> list[str]:
+    """The matrix: runs, and losses of each invariant; of faults that were not tried, the counts that are `written`."""
     lines = [
         f"| fault | runs | {' | '.join(str(int(one)) for one in Invariant)} |",
         "|---|--:" + "|--:" * len(Invariant) + "|",
     ]
-    total = 0
+    every = [0] * (1 + len(Invariant))
     for fault in FAULTS:
         tried = cases.get(fault.name, {})
-        if not tried:
+        lost = [sum(any(n == one for n, _ in case["lost"]) for case in tried.values()) for one in Invariant]
+        counts = [len(tried), *lost] if tried else (written or {}).get(fault.says)
+        if counts is None:
             lines.append(f"| {fault.says} | not yet | {' | '.join('-' for _ in Invariant)} |")
             continue
-        total += len(tried)
-        lost = [sum(any(n == one for n, _ in case["lost"]) for case in tried.values()) for one in Invariant]
-        lines.append(f"| {fault.says} | {len(tried)} | {' | '.join(map(str, lost))} |")
-    every = [
-        sum(any(n == one for n, _ in case["lost"]) for tried in cases.values() for case in tried.values())
-        for one in Invariant
+        every = [total + count for total, count in zip(every, counts, strict=True)]
+        lines.append(f"| {fault.says} | {' | '.join(map(str, counts))} |")
+    return [*lines, f"| **all** | {' | '.join(map(str, every))} |"]
+
+
+def counts_in(page: str) -> dict[str, list[int]]:
+    """The counts of the rows of a page that was written before, by what the row says."""
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| ")
     ]
-    return [*lines, f"| **all** | {total} | {' | '.join(map(str, every))} |"]
+    return {row[0]: [int(cell) for cell in row[1:]] for row in rows if all(cell.isdecimal() for cell in row[1:])}
 
 
-def page(cases: Mapping[str, Mapping[str, Any]]) -> str:
+def page(cases: Mapping[str, Mapping[str, Any]], written: Mapping[str, Sequence[int]] | None = None) -> str:
     """docs/faults.md."""
     text = Path(__file__).with_name("page.md").read_text(encoding="utf-8")
     words = "\n".join(f"{int(one)}. {IN_WORDS[one]}" for one in Invariant)
-    return text.replace("%MATRIX%", "\n".join(table(cases))).replace("%INVARIANTS%", words)
+    return text.replace("%MATRIX%", "\n".join(table(cases, written))).replace("%INVARIANTS%", words)
 
 
 if __name__ == "__main__":

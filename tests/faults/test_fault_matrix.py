@@ -38,3 +38,24 @@ def test_a_loss_is_seen_in_the_matrix() -> None:
     lines = matrix.table({fault.name: {"1": lost, "2": {"lost": [], "seconds": 1.0}}})
 
     assert f"| {fault.says} | 2 | 0 | 1 | 0 | 0 | 0 | 0 | 0 |" in lines
+
+
+def test_a_row_that_was_not_tried_again_stays_as_it_is() -> None:
+    """The page is written from what was measured now, and from itself; the sum is of both."""
+    first, second = FAULTS[:2]
+    clean = {"lost": [], "seconds": 1.0}
+    before = matrix.table({first.name: {"1": clean}, second.name: {"1": clean, "2": clean}})
+    lines = matrix.table({first.name: dict.fromkeys("123", clean)}, matrix.counts_in("\n".join(before)))
+
+    assert [
+        f"| {first.says} | 3 | 0 | 0 | 0 | 0 | 0 | 0 | 0 |",
+        f"| {second.says} | 2 | 0 | 0 | 0 | 0 | 0 | 0 | 0 |",
+    ] == (lines[2:4])
+    assert "| **all** | 5 | 0 | 0 | 0 | 0 | 0 | 0 | 0 |" == lines[-1]
+
+
+def test_the_page_has_the_faults_of_the_catalogue_and_its_own_text() -> None:
+    """docs/faults.md is what `make faults` would write of the counts that it has."""
+    written = matrix.PAGE.read_text(encoding="utf-8")
+
+    assert matrix.page({}, matrix.counts_in(written)) == written

@@ -20,6 +20,8 @@ from tuner.jobs.hosts import RunningHosts
 _AGAIN_SECONDS = 5.0
 #: The part of the room on a disk that its containers may take together.
 _FOR_CONTAINERS = 0.5
+#: With less than so many bytes an engine cannot keep what a container prints: the longest line, as it writes it.
+_ROOM_FOR_A_LINE = 1 << 16
 #: How many of the things that a container wrote a reason names.
 _MOST_NAMED = 4
 
@@ -46,7 +48,8 @@ class DiskWatch:
     """Looks at the disks while jobs of one kind run. One object belongs to one thread.
 
     The disks are looked at in every round, what containers have taken of them only when one is full, in the background.
-    `has_gone` says whether a job has ended and made room: until then nobody else is judged.
+    `has_gone` says whether a job has ended and made room: until then nobody else is judged. `loses_logs` is whether the
+    engine had no room for what containers print, at the last look: Docker drops it then, and nobody knows what it was.
     """
 
     def __init__(
@@ -65,13 +68,19 @@ class DiskWatch:
         self._measurement: Background[list[Writer]] | None = None
         self._next = float("-inf")
         self._condemned: str | None = None
+        self.loses_logs = False
 
     def look(self, running: Mapping[str, RunningHosts]) -> Verdict | None:
         """Which of the `running` jobs is to be stopped now, by its name, for filling a disk; mostly None."""
-        if not running or (self._condemned is not None and not self._has_gone(self._condemned)):
+        self.loses_logs = False
+        if not running:
+            return None
+        disks = self._disks.look()
+        self.loses_logs = Place.ENGINE in disks and disks[Place.ENGINE].free_bytes < _ROOM_FOR_A_LINE
+        if self._condemned is not None and not self._has_gone(self._condemned):
             return None
         self._condemned = None
-        full = {place: disk for place, disk in self._disks.look().items() if disk.free_bytes < self._disks.floor(disk)}
+        full = {place: disk for place, disk in disks.items() if disk.free_bytes < self._disks.floor(disk)}
         if not full:
             self._measurement, self._next = None, float("-inf")
             return None

@@ -16,6 +16,11 @@ from tuner.jobs.time_limits import limit_time
 from tuner.jobs.workbench import Workbench
 from tuner.store.records import TrainingJobRecord
 
+_LOSES_LOGS = (
+    "the engine's disk was full while it ran: what a container prints then is dropped, so lines of the log may be"
+    " missing, with the numbers in them"
+)
+
 
 class Watch:
     """Follows the containers of the jobs that train."""
@@ -25,6 +30,7 @@ class Watch:
         self._endings = endings
         self._starting = Starting(workbench.engine, workbench.engine_threads)
         self._running: dict[str, RunningHosts] = {}
+        self._told: set[str] = set()  # who has been told that its log may have holes
         self._disk_watch = DiskWatch(
             workbench.engine, workbench.disks, workbench.engine_threads, workbench.clock, self._has_gone
         )
@@ -45,6 +51,10 @@ class Watch:
     def look_at_disks(self) -> None:
         """Stop the container that fills a disk, if one does. Raises EngineUnreachable."""
         verdict = self._disk_watch.look(self._running)
+        if self._disk_watch.loses_logs:
+            for job in self._running.keys() - self._told:
+                self._bench.store.add_warning(job, _LOSES_LOGS)
+                self._told.add(job)
         if verdict is None:
             return
         store = self._bench.store

@@ -82,12 +82,18 @@ def test_a_job_waits_for_room(make_home: MakeHome) -> None:
 
 
 def test_what_somebody_else_fills_the_disk_with_is_no_containers_fault(make_home: MakeHome) -> None:
-    """All come to their end as far as they can."""
+    """All come to their end as far as they can; where the engine had no room for their logs, they say so."""
     home = home_with(make_home, "works")
     home.step_until(lambda: home.store.training_job("works").status is SecondaryStatus.TRAINING)
+    home.free_bytes = lambda: 1_000_000
+    for _ in range(5):
+        home.controller.step()
+    before = home.store.warnings("works")
     home.free_bytes = lambda: 0
 
     assert SecondaryStatus.COMPLETED is home.run("works").status
+    assert not any("engine's disk was full" in warning for warning in before)
+    assert any("engine's disk was full while it ran" in warning for warning in home.store.warnings("works"))
 
 
 def test_the_reason_outlives_the_process_that_found_it(make_home: MakeHome) -> None:
