@@ -78,7 +78,7 @@ start_podman() {
   install -d -o "$whose" "$(dirname "$socket")"
   # Of its own session, or it would end with ours. Descriptor 9 is the set-up's lock.
   (
-    cd "$PODMAN_SETTINGS" # conmon 2.1 leaves a file "oom" in the folder that it was started in
+    cd "$PODMAN_SETTINGS" || exit 1 # conmon 2.1 leaves a file "oom" in the folder that it was started in
     "$@" setsid nohup podman system service --time=0 "unix://$socket" >"$log" 2>&1 </dev/null 9>&- &
   )
   until podman_answers "$socket"; do
