@@ -12,11 +12,12 @@ from typing import Protocol
 
 from contracts.jobs import JobKind, JobStatus, ObjectiveStatus, SecondaryStatus, StopReason
 from contracts.resources import hosts_from_request
+from contracts.tuning import CompletionCriteria
 from tuner.errors import EngineUnreachable, ResourceNotFound, TunerError
 from tuner.hopelessness import nothing_succeeded, why_hopeless
 from tuner.jobs.runner import JobRunner
 from tuner.jobs.sizing import gpu_count
-from tuner.memory import TuningMemory
+from tuner.memory import TuningMemory, criteria_of
 from tuner.profile import HostProfile
 from tuner.search.completion import is_complete
 from tuner.search.learning_curves import Course
@@ -135,7 +136,7 @@ class Controller:
             self._stop_all(running)
             if not running:
                 self._store.change_tuning_job_status(job.name, JobStatus.STOPPED, now=self._clock())
-        elif self._is_out_of_time(job) or _reason(job, memory.progress.reason) is not None:
+        elif self._is_out_of_time(job) or _reason(job, memory.criteria, memory.progress.reason) is not None:
             self._stop_all(running)
             if not running:
                 self._end(job, trials)
@@ -196,7 +197,7 @@ class Controller:
         memory = self._memories.get(job.name)
         looked_after = _ended_before_the_last_creation(job, trials) if memory is None else len(memory)
         if memory is None or not memory.fits(job, trials):
-            memory = self._memories[job.name] = TuningMemory(job)
+            memory = self._memories[job.name] = TuningMemory(job, criteria_of(job, trials))
         for count in memory.take_in(trials):
             if (
                 count > looked_after
@@ -258,7 +259,7 @@ class Controller:
 
     def _is_out_of_time(self, job: TuningJobRecord) -> bool:
         limit = job.spec.max_runtime_seconds
-        return limit is not None and self._clock() - job.creation_time > limit
+        return limit is not None and self._clock() - job.begun_time > limit
 
 
 def stop_job(store: Store, name: str, *, now: float) -> None:
@@ -293,12 +294,13 @@ def stop_job(store: Store, name: str, *, now: float) -> None:
 def completion_reason(job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> str | None:
     """Why a tuning job is complete before its limits are reached; None where it is not."""
     objective = job.spec.definitions[0].objective  # whichever definition's: all have the same direction
-    return _reason(job, is_complete(job.spec.completion, values_as_they_came(job, trials), objective))
+    criteria = criteria_of(job, trials)
+    return _reason(job, criteria, is_complete(criteria, values_as_they_came(job, trials), objective))
 
 
-def _reason(job: TuningJobRecord, of_values: str | None) -> str | None:
-    """Why a job is complete, where its values say `of_values`."""
-    if job.spec.completion.on_convergence and job.convergence_detected_time is not None:
+def _reason(job: TuningJobRecord, criteria: CompletionCriteria, of_values: str | None) -> str | None:
+    """Why a job is complete by `criteria`, where its values say `of_values`."""
+    if criteria.on_convergence and job.convergence_detected_time is not None:
         return "a gain of more than 1 % over the best value has become unlikely"
     return of_values
 
@@ -311,8 +313,7 @@ def _ended_before_the_last_creation(job: TuningJobRecord, trials: Sequence[Train
 def _wants_more(job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> bool:
     """Whether the limit on a tuning job's number of trials allows another one. What came to nothing does not count."""
     most = job.spec.max_training_jobs
-    held = in_places(trials)
-    return most is None or len(held) < most or any(job.is_void(trial) for trial in held)
+    return most is None or sum(not job.is_void(trial) for trial in in_places(trials)) < most
 
 
 def _reports(trial: TrainingJobRecord, metric: str) -> int:

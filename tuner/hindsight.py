@@ -73,7 +73,8 @@ class Hindsight:
         definition = self.job.definition_of(trial)
         suggestions = self._by_definition[definition.name]
         origin, surrogate = _ORIGINS.get(self.job.suggesting), None
-        again = self.next_trials.next(known)
+        then = replace(self.next_trials, job=self.job.as_of(trial.creation_time))
+        again = then.next(known)
         known = in_places(known)
         if again is None or again.definition != definition or dict(again.tuned) != dict(trial.tuned):
             origin = Origin.UNKNOWN

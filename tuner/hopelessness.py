@@ -22,7 +22,12 @@ def why_hopeless(job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> s
     if len(first) == _HOPELESS_TRIALS and all(_has_failed(job, trial) for trial in first):
         return nothing_succeeded(len(trials))
     last = _last_of_a_row(job, trials)
-    return None if last is None else _the_machine_is_at_fault(job, last)
+    return None if last is None else _the_machine_is_at_fault(job, trials, last)
+
+
+def has_failed_for_the_machine(job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> bool:
+    """Whether a tuning job that has failed may go on once the machine is mended."""
+    return _last_of_a_row(job, trials) is not None
 
 
 def nothing_succeeded(attempts: int) -> str:
@@ -46,8 +51,13 @@ def _last_of_a_row(job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) ->
     failed = [trial for trial in trials if trial.failure_kind is not None]  # of thousands, most have not
     if sum(trial.is_lost for trial in failed) < _most_lost(job):
         return None
+    since = job.begun_time
+    ended = [
+        (trial.end_time, trial.trial_index or 0, trial)
+        for trial in trials
+        if trial.end_time is not None and (trial.end_time > since or not job.more_trials)
+    ]
     row = 0
-    ended = [(trial.end_time, trial.trial_index or 0, trial) for trial in trials if trial.end_time is not None]
     for _, _, trial in sorted(ended, key=lambda one: one[:2]):
         row = row + 1 if trial.is_lost else 0
         if row == _most_lost(job):
@@ -55,13 +65,15 @@ def _last_of_a_row(job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) ->
     return None
 
 
-def _the_machine_is_at_fault(job: TuningJobRecord, last: TrainingJobRecord) -> str:
+def _the_machine_is_at_fault(job: TuningJobRecord, trials: Sequence[TrainingJobRecord], last: TrainingJobRecord) -> str:
+    most = job.spec.max_training_jobs
+    left = None if most is None else most - sum(not job.is_void(trial) for trial in in_places(trials))
+    how_many = " --extend N" if left is None else f" --extend {left}"
     reason = last.failure_reason
     if len(reason) > _REASON_LENGTH:
         reason = f"{reason[:_REASON_LENGTH]} ..."
     return (
         f"{_most_lost(job)} training jobs in a row were lost to the infrastructure, the last of them {last.name}:"
         f" {reason}. None of them counts, and their configurations are not at fault. Mend what took them"
-        " (`algodock doctor` looks at this machine); then start a job that goes on where this one ended:"
-        f" --warm-start-from {job.name}."
+        f" (`algodock doctor` looks at this machine), then go on: `algodock tune` with the same file and{how_many}."
     )

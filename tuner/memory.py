@@ -4,10 +4,12 @@ All of it follows from the store: it is made anew by each process, and wherever 
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from contracts.tuning import CompletionCriteria
 from tuner.outlook import Outlook
-from tuner.search.completion import Progress
-from tuner.store.records import TrainingJobRecord, TuningJobRecord, in_order_of_ending
+from tuner.search.completion import Progress, not_yet_met
+from tuner.store.records import TrainingJobRecord, TuningJobRecord, in_order_of_ending, values_as_they_came
 from tuner.store.sqlite_store import Store
 from tuner.suggestions import NextTrials
 
@@ -15,11 +17,14 @@ from tuner.suggestions import NextTrials
 class TuningMemory:
     """What has been made of the trials of `job` that have ended: each is taken in once, in the order of ending.
 
+    It is complete by `criteria`: see `criteria_of`.
+
     Trials are handed over by index, so that those of one call stand where they stood at the last, and new ones behind.
     """
 
-    def __init__(self, job: TuningJobRecord) -> None:
+    def __init__(self, job: TuningJobRecord, criteria: CompletionCriteria) -> None:
         self.job = job
+        self.criteria = criteria
         self._count = 0
         self._ended = 0
         self._going_on: list[int] = []  # where those stand that had not ended
@@ -27,7 +32,7 @@ class TuningMemory:
         self._next_trials: NextTrials | None = None
         self.outlook = Outlook(job)
         # Whichever definition's objective: all have the same direction.
-        self.progress = Progress(job.spec.completion, job.spec.definitions[0].objective)
+        self.progress = Progress(criteria, job.spec.definitions[0].objective)
 
     def __len__(self) -> int:
         """How many trials have ended and been taken in; those that came to nothing are left out."""
@@ -38,6 +43,7 @@ class TuningMemory:
         return (
             self.job.request == job.request
             and self.job.extension == job.extension
+            and self.job.more_trials == job.more_trials
             and all(_end(trial) > self._last for trial in in_order_of_ending(job, self._fresh(trials)))
         )
 
@@ -69,6 +75,19 @@ class TuningMemory:
     def _positions(self, trials: Sequence[TrainingJobRecord]) -> list[int]:
         """Where those of `trials` stand that may have ended since the last time."""
         return [*self._going_on, *range(self._count, len(trials))]
+
+
+def criteria_of(job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> CompletionCriteria:
+    """What a tuning job is complete by. What was met before it was given more trials has said what it can."""
+    criteria, objective = job.spec.completion, job.spec.definitions[0].objective
+    if not job.more_trials or criteria == CompletionCriteria():
+        return criteria
+    before = [trial for trial in trials if trial.end_time is not None and trial.end_time <= job.begun_time]
+    converged = job.convergence_detected_time
+    return replace(
+        not_yet_met(criteria, values_as_they_came(job, before), objective),
+        on_convergence=criteria.on_convergence and (converged is None or converged > job.begun_time),
+    )
 
 
 def _end(trial: TrainingJobRecord) -> tuple[float, int]:

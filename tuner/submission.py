@@ -4,22 +4,27 @@ What a job needs of this machine (its image, its GPUs) is looked at before anyth
 cannot run leaves nothing behind.
 """
 
+import copy
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from contracts.definitions import TrainingDefinition
-from contracts.jobs import JobKind, TrainingJobSpec, TuningJobSpec
+from contracts.errors import IllegalTransition
+from contracts.jobs import JobKind, JobStatus, TrainingJobSpec, TuningJobSpec
 from contracts.processing import ProcessingJobSpec
 from contracts.resources import Host, hosts_from_request
 from tuner.engine.images import provide_image
 from tuner.engine.protocol import Engine
-from tuner.errors import GpuUnavailable, ResourceInUse, ResourceNotFound, Violation
+from tuner.errors import GpuUnavailable, ResourceInUse, ResourceNotFound, TunerError, Violation
+from tuner.hopelessness import has_failed_for_the_machine
 from tuner.jobs.sizing import first_provided, gpu_count, gpus_of_host
 from tuner.profile import HostProfile
+from tuner.requests.completion import CREATE_TUNING_JOB
 from tuner.requests.front_door import format_violations, raise_violations
 from tuner.requests.node import Node
 from tuner.requests.parent_rules import ParentJob, check_parents, unknown_parents
+from tuner.requests.rules import check_rules
 from tuner.requests.warm_start_rules import parent_names
 from tuner.store.records import JobRecord, TrainingJobRecord, TuningJobRecord, in_places
 from tuner.store.sqlite_store import Store
@@ -68,6 +73,69 @@ def submit_tuning_job(
         if job.request != request or job.extension != extension:
             raise  # else another command has recorded the same job since we looked
     return store.tuning_job(spec.name)
+
+
+def extend_tuning_job(
+    name: str,
+    trials: int,
+    *,
+    store: Store,
+    engine: Engine,
+    profile: HostProfile,
+    gpus: Sequence[str],
+    now: float,
+    say: Say,
+) -> TuningJobRecord:
+    """Let the tuning job called `name`, which has ended, go on for so many more trials; it is in progress then.
+
+    Before anything is recorded: ResourceNotFound; ResourceInUse for a job that has not ended; TunerError where more
+    trials make no sense; ValidationError where they would be more than the service allows; ImageNotFound and
+    GpuUnavailable.
+    """
+    job = store.tuning_job(name)
+    total = _extended(store, job, trials)
+    for image, resources in _needs(job.spec.definitions, engine, profile, len(gpus)):
+        hosts = hosts_from_request(resources)
+        _check_machine(image=image, hosts=hosts, engine=engine, profile=profile, gpus=gpus, say=say)
+    try:
+        store.give_more_trials(job.name, total, now=now)
+    except IllegalTransition as error:  # another command was quicker
+        raise ResourceInUse(_goes_on(store.tuning_job(name))) from error
+    return store.tuning_job(job.name)
+
+
+def _extended(store: Store, job: TuningJobRecord, trials: int) -> int:
+    """How many trials a job that has ended may have in all with so many more; raises where it can have none."""
+    from tuner.suggestions import space_of  # noqa: PLC0415 - it brings numpy, which takes a while to import
+
+    if trials < 1:
+        raise TunerError(f"{job.name} cannot be extended by {trials} trials: give at least 1.")
+    if not job.status.is_terminal:
+        raise ResourceInUse(_goes_on(job))
+    had = store.trials(job.name)
+    if job.status is JobStatus.FAILED and not has_failed_for_the_machine(job, had):
+        raise TunerError(
+            f"{job.name} is Failed because no trial of it succeeded: more would fail the same way. Mend that, and start"
+            " another job (--again, or another name)."
+        )
+    tried = sum(not job.is_void(trial) for trial in in_places(had))
+    sizes = [space_of(definition, job.search).size for definition in job.spec.definitions]
+    if None not in sizes and tried >= sum(size or 0 for size in sizes):
+        raise TunerError(f"{job.name} has tried all {tried} configurations that there are: there is nothing to add.")
+    request = copy.deepcopy(dict(job.request))
+    limits = request["HyperParameterTuningJobConfig"]["ResourceLimits"]
+    if job.spec.strategy != "Grid":  # for which the service wants the number of all combinations
+        limits["MaxNumberOfTrainingJobs"] = tried + trials
+    found = [*check_rules(CREATE_TUNING_JOB, request), *wrong_with_parents(store, request)[1]]
+    raise_violations(violation for violation in found if "MaxNumberOfTrainingJobs" in violation.path)
+    return tried + trials
+
+
+def _goes_on(job: TuningJobRecord) -> str:
+    return (
+        f"{job.name} is {job.status}: only a job that has ended is extended. The command that started it goes on with"
+        f" it; `algodock stop {job.name}` ends it."
+    )
 
 
 def submit_training_job(

@@ -128,6 +128,15 @@ class AnySequence(RuleBasedStateMachine):
         with suppress(TunerError):
             stop_job(self.home.store, which.choice(names), now=self.mortal.now)
 
+    @rule(which=st.randoms(use_true_random=False), trials=st.integers(1, 3))
+    def extend(self, which: Any, trials: int) -> None:
+        """A person gives a job that has ended more trials."""
+        store = self.home.store
+        if ended := [job for job in store.tuning_jobs() if job.status.is_terminal]:
+            job = which.choice(ended)
+            tried = sum(not job.is_void(trial) for trial in in_places(store.trials(job.name)))
+            store.give_more_trials(job.name, tried + trials, now=self.mortal.now)
+
     @rule(which=st.randoms(use_true_random=False), how=st.sampled_from(Interruption))
     def interrupt(self, which: Any, how: Interruption) -> None:
         """Spot instances go."""
@@ -216,9 +225,9 @@ class AnySequence(RuleBasedStateMachine):
 
     @invariant()
     def each_trial_is_there_once(self) -> None:
-        """By its number, from 1 without a gap. In as many places as were asked for, at most, and the same for all.
+        """By its number, from 1 without a gap; of those that count, never more than asked for.
 
-        Who is in the place of another is so once that had been lost, with its configuration.
+        Who is in the place of another has its configuration, and is there once that had come to nothing.
         """
         for job in self.home.store.tuning_jobs():
             trials = self.home.store.trials(job.name)
@@ -226,12 +235,12 @@ class AnySequence(RuleBasedStateMachine):
             held: dict[int | None, TrainingJobRecord] = {}
             for trial in trials:
                 if trial.place in held:
-                    assert held[trial.place].is_lost
+                    assert job.is_void(held[trial.place])
                     assert held[trial.place].tuned == trial.tuned
                 else:
                     assert len(held) + 1 == trial.place
                 held[trial.place] = trial
-            assert len(held) <= (job.spec.max_training_jobs or 0)
+            assert sum(not job.is_void(trial) for trial in held.values()) <= (job.spec.max_training_jobs or 0)
 
     @invariant()
     def what_is_recorded_was_printed(self) -> None:
@@ -280,7 +289,8 @@ class AnySequence(RuleBasedStateMachine):
     def suggestions_follow_from_history_and_seed(self) -> None:
         """Asked again with the places before it filled, however often they were lost, the search answers the same."""
         for job in self.home.store.tuning_jobs():
-            held = [replace(one, failure_kind=None) for one in in_places(self.home.store.trials(job.name))]
+            trials = in_places(self.home.store.trials(job.name))
+            held = [replace(trial, failure_kind=None, stop_reason=None) for trial in trials]
             for number, trial in enumerate(held):
                 suggested = NextTrials.of(self.home.store, job).next(held[:number])
                 assert suggested is not None
@@ -312,8 +322,7 @@ class AnySequence(RuleBasedStateMachine):
             assert job.status.is_terminal, job.status
             trials = self.home.store.trials(job.name)
             if job.status is JobStatus.COMPLETED:
-                assert job.spec.max_training_jobs == len(in_places(trials))
-                assert not any(trial.is_lost for trial in in_places(trials))
+                assert job.spec.max_training_jobs == sum(not job.is_void(trial) for trial in in_places(trials))
         for trial in self.trials():
             assert trial.is_finished
             if trial.name not in self.torn:

@@ -44,12 +44,12 @@ def test_what_is_kept_is_what_all_trials_say(strategy: str, events: list[Any]) -
     with Store(":memory:") as store:
         store.create_tuning_job(request, random_seed=3, now=0.0)
         job, now = store.tuning_job("tune"), 100.0
-        memory = TuningMemory(job)
+        memory = TuningMemory(job, job.spec.completion)
         for event in events:
             now = end_one(store, now, event) if event else create_one(store, now, memory)
             trials = store.trials("tune")
             if not memory.fits(job, trials):
-                memory = TuningMemory(job)
+                memory = TuningMemory(job, job.spec.completion)
             list(memory.take_in(trials))
 
             ended, anew = in_order_of_ending(job, trials), NextTrials.of(store, job)

@@ -85,6 +85,10 @@ def print_tuning_job(console: Console, overview: TuningOverview, store: Store, p
         **search_lines(job),
         "parents": parents_line(job, store),
         "trials": f"{overview.done} of {overview.total} done, {spec.max_parallel_training_jobs} at a time",
+        "extended": "; ".join(
+            f"to {words.count(more.max_training_jobs, 'trial')}, {words.duration(more.time - more.ended)} after its end"
+            for more in job.more_trials
+        ),
         "time": words.duration(overview.elapsed),
         "stopping": _stopping(job, store),
         "converged": _convergence(job),

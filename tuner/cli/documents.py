@@ -38,6 +38,9 @@ def tuning_job_document(snapshot: TuningSnapshot, profile: HostProfile) -> dict[
         "random_seed": job.random_seed,
         "creation_time": job.creation_time,
         "convergence_detected_time": job.convergence_detected_time,
+        "extended": [
+            {"time": more.time, "ended": more.ended, "trials_total": more.max_training_jobs} for more in job.more_trials
+        ],
         "end_time": job.end_time,
         "trials_done": snapshot.done,
         "trials_total": snapshot.total,

@@ -39,7 +39,7 @@ class TuningOverview(ABC):
     @property
     @abstractmethod
     def done(self) -> int:
-        """How many trials have ended, however they did; one that was lost does not count."""
+        """How many trials have ended, however they did; void ones do not count."""
 
     @property
     @abstractmethod
@@ -85,8 +85,8 @@ class TuningOverview(ABC):
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the job was made, until now or its end."""
-        return (self.now if self.job.end_time is None else self.job.end_time) - self.job.creation_time
+        """How many seconds the job has been in progress, until now or its end."""
+        return self.job.seconds_until(self.now)
 
     def definition_of(self, trial: TrainingJobRecord) -> str:
         """The name of the definition that `trial` is of, where the job has several; else nothing."""
@@ -124,7 +124,7 @@ class TuningSnapshot(TuningOverview):
 
     @property
     def done(self) -> int:
-        return sum(trial.is_finished and not trial.is_lost for trial in in_places(self.trials))
+        return sum(trial.is_finished and not self.job.is_void(trial) for trial in in_places(self.trials))
 
     @cached_property
     def best(self) -> TrainingJobRecord | None:
@@ -169,7 +169,7 @@ class TuningSnapshot(TuningOverview):
         left = [self._seconds_left_of(trial, typical_seconds, typical_count) for trial in running]
         estimate = _makespan(left, self._slots(len(running)), self.total - self.done - len(running), typical_seconds)
         if self.spec.max_runtime_seconds is not None:
-            estimate = min(estimate, self.spec.max_runtime_seconds - self.elapsed)
+            estimate = min(estimate, self.spec.max_runtime_seconds - (self.now - self.job.begun_time))
         return max(estimate, 0.0)
 
     def _seconds_left_of(self, trial: TrainingJobRecord, typical_seconds: float, typical_count: float) -> float:

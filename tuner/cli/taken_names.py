@@ -1,7 +1,7 @@
 """What the commands that run jobs say and do where the name in a job file is taken."""
 
 from contracts.jobs import JobStatus
-from tuner.requests import LoadedJob
+from tuner.requests import CREATE_TUNING_JOB, LoadedJob
 
 #: How long a job's name may be, unless it is a tuning job's. Source: botocore, the pattern of each name.
 LONGEST_NAME = 63
@@ -19,4 +19,5 @@ def what_now(loaded: LoadedJob, status: JobStatus | None) -> str:
     return (
         f"It has ended: `algodock show {loaded.name}` shows it. --again runs it under the next free name, --name NAME"
         " under one of yours."
+        + (" --extend N gives it N more trials." if loaded.operation == CREATE_TUNING_JOB else "")
     )

@@ -23,19 +23,29 @@ from tuner.cli.taken_names import what_now
 from tuner.cli.waiting import follow
 from tuner.cli.warm_start import print_overall_best, warm_start_document
 from tuner.dashboard.report import HTML_NAME, ReportFiles, write_report
-from tuner.errors import ResourceInUse, ValidationError
+from tuner.errors import ResourceInUse, ResourceNotFound, ValidationError
 from tuner.jobs.folder import JobFolder
 from tuner.requests import CREATE_TUNING_JOB, LoadedJob, locate, raise_violations
 from tuner.requests.search_file import LoadedSearch
 from tuner.store.records import TuningJobRecord
 from tuner.store.sqlite_store import Store
-from tuner.submission import Say, find_tuning_job, name_for_another_run, submit_tuning_job, warm_start_in_words
+from tuner.submission import (
+    Say,
+    extend_tuning_job,
+    find_tuning_job,
+    name_for_another_run,
+    submit_tuning_job,
+    warm_start_in_words,
+)
 
 
 @click.command()
 @job_file_argument
 @click.option("--name", help="Name of the job, instead of the one in the file.")
 @click.option("--again", is_flag=True, help="If the job has ended before, run it under the next free name: NAME-2.")
+@click.option(
+    "--extend", type=click.IntRange(min=1), metavar="N", help="If the job has ended before, give it N more trials."
+)
 @click.option(
     "--warm-start-from",
     "parents",
@@ -57,6 +67,7 @@ def tune(
     search_file: Path | None,
     *,
     again: bool,
+    extend: int | None,
     transfer: bool,
     as_json: bool,
     **overrides: Any,
@@ -69,11 +80,17 @@ def tune(
     The same command goes on with the job where it is, whatever ended it: finished trials stay as they are, running
     containers are adopted. The first Ctrl-C stops the job; the second leaves its containers running and detaches.
 
+    --extend gives a job that has ended more trials, under its name: what has been tried stays, and the search goes on.
+
     At the end there are a table of the trials, a CSV, an HTML picture and the best trial's model.
 
     With --json each line is an object whose "event" is trial_started, trial_progress (value: the latest; reported: how
     many values so far), trial_ended, best, message, or at last summary.
     """
+    if again and extend is not None:
+        raise click.UsageError(
+            "--again starts another job, --extend goes on with the one that has ended: leave one out."
+        )
     machine = invocation.machine(**overrides)
     members = _warm_start(parents, transfer=transfer)
     if members and "WarmStartConfig" in job_files.read(job_file, machine).request:
@@ -83,7 +100,7 @@ def tune(
             name = name_for_another_run(store, name or job_files.read(job_file, machine).name) or None
         loaded = job_files.read_valid(job_file, machine, CREATE_TUNING_JOB, name, members)
         search = search_files.read_valid(loaded, search_file)
-        display, first = _begin(loaded, search, store, machine, as_json=as_json)
+        display, first = _begin(loaded, search, store, machine, extend=extend, as_json=as_json)
         options = _options(name, parents, search_file, transfer=transfer)
         come_back = shlex.join(["algodock", "tune", str(job_file), *options])
         snapshot = _follow(first.job.name, display, store, machine, come_back)
@@ -111,16 +128,28 @@ def _options(name: str | None, parents: Sequence[str], search_file: Path | None,
 
 
 def _begin(
-    loaded: LoadedJob, search: LoadedSearch | None, store: Store, machine: Machine, *, as_json: bool
+    loaded: LoadedJob,
+    search: LoadedSearch | None,
+    store: Store,
+    machine: Machine,
+    *,
+    extend: int | None,
+    as_json: bool,
 ) -> tuple[Display, TuningSnapshot]:
-    """Submit the job, or find it in progress; say which."""
+    """Submit the job, find it in progress, or give it more trials; say which."""
     say = say_json if as_json else click.echo
     known = find_tuning_job(store, loaded.name)
-    job = _submit(known, loaded, search, store, machine, say=seldom(say, machine.clock))
+    say_seldom = seldom(say, machine.clock)
+    if extend is None:
+        job = _submit(known, loaded, search, store, machine, say=say_seldom)
+    else:
+        job = _extend(known, loaded, search, store, machine, trials=extend, say=say_seldom)
     first = read_tuning_job(store, job.name, machine.clock())
     if as_json:
         print_json({"event": "job", **_position(first), "going_on": known is not None})
     display = _display(first, as_json=as_json)
+    if extend is not None:
+        display.say(f"Extended {job.name} by {words.count(extend, 'trial')}.")
     if known is not None:
         display.say(
             f"Going on with {job.name}: {first.done} of {words.count(first.total, 'trial')}"
@@ -171,13 +200,51 @@ def _submit(
         raise ResourceInUse(f"{error}\n{what_now(loaded, None if taken is None else taken.status)}") from error
 
 
+def _extend(
+    known: TuningJobRecord | None,
+    loaded: LoadedJob,
+    search: LoadedSearch | None,
+    store: Store,
+    machine: Machine,
+    *,
+    trials: int,
+    say: Say,
+) -> TuningJobRecord:
+    """Give the job, which has to be that of the file and to have ended, more trials; raises as `extend_tuning_job`."""
+    if known is None:
+        raise ResourceNotFound(
+            f"There is no tuning job called {loaded.name} to extend. Without --extend the same command starts it."
+        )
+    if not _is_of(known, loaded, search):
+        raise ResourceInUse(
+            f"{known.name} was started from another request or search file: undo the change in {loaded.path} to extend"
+            f" it. With other ranges or limits, start another job that learns from it: --warm-start-from {known.name}."
+        )
+    return extend_tuning_job(
+        known.name,
+        trials,
+        store=store,
+        engine=machine.engine,
+        profile=machine.profile,
+        gpus=machine.gpus,
+        now=machine.clock(),
+        say=say,
+    )
+
+
+def _is_of(job: TuningJobRecord, loaded: LoadedJob, search: LoadedSearch | None) -> bool:
+    """Whether a job was made from this request and this search file."""
+    return job.request == loaded.request and job.extension == (None if search is None else search.extension)
+
+
 def _is_to_be_shown(
     job: TuningJobRecord, loaded: LoadedJob, search: LoadedSearch | None, store: Store, machine: Machine
 ) -> bool:
     """Whether this very job has ended since we looked, or whoever worked it was killed before it came to its report."""
-    if job.request != loaded.request or job.extension != (None if search is None else search.extension):
+    if not _is_of(job, loaded, search):
         return False
-    has_report = (machine.profile.tuning_folder(job.name) / HTML_NAME).exists()
+    report = machine.profile.tuning_folder(job.name) / HTML_NAME
+    has_report = report.exists() and report.stat().st_mtime >= (job.end_time or 0.0)  # not that of before an extension
     return not job.status.is_terminal or (bool(store.trials(job.name)) and not has_report)
 
 

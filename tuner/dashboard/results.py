@@ -86,8 +86,8 @@ class TuningResults:
 
     @property
     def duration_seconds(self) -> float:
-        """From the job's creation to its end, or until now."""
-        return (self.time if self.job.end_time is None else self.job.end_time) - self.job.creation_time
+        """How long the job has been in progress, until its end or until now."""
+        return self.job.seconds_until(self.time)
 
     @property
     def counts(self) -> Mapping[str, int]:

@@ -60,7 +60,8 @@ def describe_tuning_job(
 ) -> dict[str, Any]:
     """A tuning job in the form of DescribeHyperParameterTuningJob.
 
-    BestTrainingJob is there once there is one, and OverallBestTrainingJob where there is an `overall` best.
+    BestTrainingJob is there once there is one, and OverallBestTrainingJob where there is an `overall` best. The limits
+    are the request's, also of a job that was given more trials: the service has no word for that.
     """
     described = [_describe_definition(definition) for definition in job.spec.definitions]
     is_single = "TrainingJobDefinition" in job.request

@@ -268,6 +268,19 @@ class HyperparameterTuner:
         """Ask the latest tuning job to stop; raises ValueError before `fit`."""
         self._latest().stop()
 
+    def extend(self, max_jobs: int, wait: bool = True) -> None:
+        """Give the latest tuning job, which has ended, `max_jobs` more trials, and with `wait` wait for them.
+
+        Not in the official SDK: the service cannot do it. Raises ValueError before `fit`, TunerError where more trials
+        make no sense, and with `wait` what `wait` does.
+        """
+        session, job = self.sagemaker_session, self._latest()
+        session.extend(job.name, max_jobs)
+        if wait:
+            job.wait()
+        else:
+            session.run_one_round()
+
     def describe(self) -> dict[str, Any]:
         """The latest tuning job as it stands, in the form of DescribeHyperParameterTuningJob."""
         return self._latest().describe()

@@ -25,7 +25,7 @@ from tuner.requests.front_door import raise_violations, validate
 from tuner.requests.search_file import LoadedSearch, load_search
 from tuner.store.records import TrainingJobRecord, TuningJobRecord
 from tuner.store.sqlite_store import Store
-from tuner.submission import Say, find_tuning_job, submit_training_job, submit_tuning_job
+from tuner.submission import Say, extend_tuning_job, find_tuning_job, submit_training_job, submit_tuning_job
 from tuner.suggestions import check_search
 from tuner.work.interruptions import POLL_SECONDS, Interruptions
 from tuner.work.worker import Worker
@@ -136,6 +136,19 @@ class Session:
         """Record the training job of a prepared request, or find it in progress; see `tuner.submission`."""
         return submit_training_job(
             request,
+            store=self.store,
+            engine=self.engine,
+            profile=self.profile,
+            gpus=self.gpus,
+            now=self.clock(),
+            say=self.say,
+        )
+
+    def extend(self, name: str, trials: int) -> None:
+        """Give the tuning job called `name`, which has ended, so many more trials; raises as `extend_tuning_job`."""
+        extend_tuning_job(
+            name,
+            trials,
             store=self.store,
             engine=self.engine,
             profile=self.profile,

@@ -1,6 +1,7 @@
 """When a tuning job is complete before its limits. Source: API reference, TuningJobCompletionCriteria."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from contracts.metrics import Objective
 from contracts.tuning import CompletionCriteria
@@ -55,6 +56,18 @@ def is_complete(criteria: CompletionCriteria, values: Sequence[float | None], ob
     without one.
     """
     return _progress(criteria, values, objective).reason
+
+
+def not_yet_met(
+    criteria: CompletionCriteria, values: Sequence[float | None], objective: Objective
+) -> CompletionCriteria:
+    """Those of `criteria` that `values` have not met; convergence is not told from values alone, and stays."""
+    target, row = replace(criteria, most_not_improving=None), replace(criteria, target=None)
+    return replace(
+        criteria,
+        target=None if is_complete(target, values, objective) else criteria.target,
+        most_not_improving=None if is_complete(row, values, objective) else criteria.most_not_improving,
+    )
 
 
 def trials_not_improving(values: Sequence[float | None], objective: Objective) -> int:

@@ -1,7 +1,7 @@
 """What the store remembers, as frozen values."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, total_ordering
 from typing import Any, Final, Literal, TypeAlias
 
@@ -213,6 +213,15 @@ class Standing:
         return list(ObjectiveStatus).index(self.objective_status), self.violation, self.minimized
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MoreTrials:
+    """A time at which a tuning job was given more trials, after it had `ended`: so many in all may it have since."""
+
+    time: float
+    ended: float
+    max_training_jobs: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class TuningJobRecord:
     """A tuning job as it stands. `extension` is what its search file says, which the request has no word for.
@@ -229,11 +238,28 @@ class TuningJobRecord:
     failure_reason: str
     extension: Mapping[str, Any] | None = None
     convergence_detected_time: float | None = None
+    more_trials: tuple[MoreTrials, ...] = ()
 
     @cached_property
     def spec(self) -> TuningJobSpec:
-        """What the job's request asks for."""
-        return TuningJobSpec.from_request(self.request)
+        """What the job's request asks for, with as many trials as it was given since."""
+        spec = TuningJobSpec.from_request(self.request)
+        return replace(spec, max_training_jobs=self.more_trials[-1].max_training_jobs) if self.more_trials else spec
+
+    @property
+    def begun_time(self) -> float:
+        """When the job began, the last time that it did."""
+        return self.more_trials[-1].time if self.more_trials else self.creation_time
+
+    def as_of(self, time: float) -> "TuningJobRecord":
+        """The job with as many trials as it was to have at `time`."""
+        given = tuple(more for more in self.more_trials if more.time <= time)
+        return self if given == self.more_trials else replace(self, more_trials=given)
+
+    def seconds_until(self, now: float) -> float:
+        """How long the job has been in progress until its end, or until now."""
+        between = sum(more.time - more.ended for more in self.more_trials)
+        return (now if self.end_time is None else self.end_time) - self.creation_time - between
 
     @cached_property
     def search(self) -> SearchExtension:

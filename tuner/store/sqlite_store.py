@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from contracts.errors import IllegalTransition
 from contracts.jobs import (
     Interruption,
     JobKind,
@@ -79,6 +80,24 @@ class Store(TuningJobReading, JobTable, LedgerTable):
             db.execute(
                 "UPDATE tuning_job SET status = ?, failure_reason = ?, end_time = ? WHERE name = ?",
                 (status, failure_reason, now if status.is_terminal else None, name),
+            )
+
+    def give_more_trials(self, name: str, max_training_jobs: int, *, now: float) -> None:
+        """Let a tuning job that has ended go on until it has had so many trials; raises IllegalTransition.
+
+        No other change brings a job back that has ended.
+        """
+        with self._transaction() as db:
+            job = self.tuning_job(name)
+            if not job.status.is_terminal:
+                raise IllegalTransition(f"a tuning job that is {job.status} is given no more trials")
+            db.execute(
+                "INSERT INTO more_trials (tuning_job, number, time, ended, max_training_jobs) VALUES (?, ?, ?, ?, ?)",
+                (job.name, len(job.more_trials) + 1, now, job.end_time, max_training_jobs),
+            )
+            db.execute(
+                "UPDATE tuning_job SET status = ?, failure_reason = '', end_time = NULL WHERE name = ?",
+                (JobStatus.IN_PROGRESS, name),
             )
 
     def set_convergence_detected(self, name: str, now: float) -> None:

@@ -5,10 +5,10 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contracts.jobs import JobStatus, ObjectiveStatus, SecondaryStatus
+from contracts.jobs import JobStatus, ObjectiveStatus, SecondaryStatus, StopReason
 from contracts.outcome import FailureKind
 from tuner.errors import ResourceNotFound
-from tuner.store.records import TrainingJobRecord, TuningJobRecord, in_places
+from tuner.store.records import MoreTrials, TrainingJobRecord, TuningJobRecord, in_places
 from tuner.store.training_job_reading import TrainingJobReading
 
 
@@ -36,26 +36,30 @@ class TuningJobReading(TrainingJobReading):
         row = self._db.execute("SELECT * FROM tuning_job WHERE name = ?", (name,)).fetchone()
         if row is None:
             raise ResourceNotFound(f"There is no tuning job called {name}.")
-        return _tuning_job(row)
+        return _tuning_job(row, self._more_trials(row["name"]))
 
     def tuning_jobs(self, *, unfinished: bool = False) -> list[TuningJobRecord]:
         """All tuning jobs, or those that have not ended, the oldest first."""
         where = "WHERE end_time IS NULL" if unfinished else ""
         rows = self._db.execute(f"SELECT * FROM tuning_job {where} ORDER BY creation_time, rowid")
-        return [_tuning_job(row) for row in rows]
+        return [_tuning_job(row, self._more_trials(row["name"])) for row in rows.fetchall()]
 
     def trial_count(self, tuning_job: str) -> int:
         """How many trials a tuning job has."""
         return self._count("", tuning_job)
 
     def done_trial_count(self, tuning_job: str) -> int:
-        """In how many places of the search a trial has ended, however it did; one that was lost does not count."""
+        """In how many places of the search a trial has ended, however it did; void ones do not count."""
         name = self._exact_name(tuning_job)
         (places,) = self._db.execute("SELECT max(place) FROM training_job WHERE tuning_job = ?", (name,)).fetchone()
-        if (places or 0) < self.trial_count(name):  # some have taken the places of others
-            return sum(trial.is_finished and not trial.is_lost for trial in in_places(self.trials(name)))
-        lost = f"AND objective_status = '{ObjectiveStatus.FAILED}' AND failure_kind = '{FailureKind.INTERNAL}'"
-        return self._count("AND objective_status IS NOT NULL", name) - self._count(lost, name)
+        may_be_void = (
+            f"AND objective_status = '{ObjectiveStatus.FAILED}'"
+            f" AND (failure_kind = '{FailureKind.INTERNAL}' OR stop_reason = '{StopReason.TUNING_JOB}')"
+        )
+        if (places or 0) < self.trial_count(name) or self._count(may_be_void, name):
+            job = self.tuning_job(name)
+            return sum(trial.is_finished and not job.is_void(trial) for trial in in_places(self.trials(name)))
+        return self._count("AND objective_status IS NOT NULL", name)
 
     def best_trial(self, tuning_job: str) -> TrainingJobRecord | None:
         """The trial that `best_training_job` finds among all; None while none has ended with a value."""
@@ -90,6 +94,12 @@ class TuningJobReading(TrainingJobReading):
 
     # Inside
 
+    def _more_trials(self, tuning_job: str) -> tuple[MoreTrials, ...]:
+        rows = self._db.execute("SELECT * FROM more_trials WHERE tuning_job = ? ORDER BY number", (tuning_job,))
+        return tuple(
+            MoreTrials(time=row["time"], ended=row["ended"], max_training_jobs=row["max_training_jobs"]) for row in rows
+        )
+
     def _complete_migration(self, version: int) -> None:
         if version < 6:  # noqa: PLR2004 - a number of the schema, as in the scripts' names
             for job in self.tuning_jobs():
@@ -123,7 +133,7 @@ class TuningJobReading(TrainingJobReading):
         return int(count)
 
 
-def _tuning_job(row: sqlite3.Row) -> TuningJobRecord:
+def _tuning_job(row: sqlite3.Row, more_trials: tuple[MoreTrials, ...]) -> TuningJobRecord:
     return TuningJobRecord(
         name=row["name"],
         request=json.loads(row["request"]),
@@ -134,4 +144,5 @@ def _tuning_job(row: sqlite3.Row) -> TuningJobRecord:
         failure_reason=row["failure_reason"],
         extension=None if row["extension"] is None else json.loads(row["extension"]),
         convergence_detected_time=row["convergence_detected_time"],
+        more_trials=more_trials,
     )
