@@ -9,6 +9,7 @@ has several definitions, first one of them is chosen, then its strategy is asked
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 from operator import is_
 from typing import Any
 
@@ -217,7 +218,7 @@ def parents_of(store: Store, job: TuningJobRecord) -> tuple[Parent, ...]:
     return tuple(
         Parent(
             name=parent.name,
-            trials=_inherited(store, parent, definition.ranges, activity),
+            trials=_inherited(store, parent, job.creation_time, definition.ranges, activity),
             is_identical=warm_start.is_identical,
         )
         for parent in parent_jobs(store, job)
@@ -225,9 +226,11 @@ def parents_of(store: Store, job: TuningJobRecord) -> tuple[Parent, ...]:
 
 
 def _inherited(
-    store: Store, parent: TuningJobRecord, ranges: Sequence[ParameterRange], activity: Activity
+    store: Store, parent: TuningJobRecord, begun: float, ranges: Sequence[ParameterRange], activity: Activity
 ) -> tuple[Trial, ...]:
-    trials, records = [], store.trials(parent.name)
+    """What a job that was `begun` then has of a parent: nothing of what that was given since, or it would change."""
+    since = min((more.time for more in parent.more_trials if more.time > begun), default=inf)
+    trials, records = [], [trial for trial in store.trials(parent.name) if trial.creation_time < since]
     forecasts = Forecasts(store=store, job=parent).of(records)
     for record in records:
         given = {**parent.definition_of(record).static, **record.tuned}

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from job_requests import tuning_request
+from job_requests import training_request, tuning_request
 from parent_jobs import IDENTICAL, TRANSFER, ParentJob, warm_request
 
-from contracts.jobs import ObjectiveStatus, SecondaryStatus, StopReason
+from contracts.jobs import JobStatus, ObjectiveStatus, SecondaryStatus, StopReason
 from tuner.search.trials import Parent
 from tuner.store.sqlite_store import Store
 from tuner.suggestions import NextTrials, parents_of
@@ -106,6 +106,25 @@ def test_a_trial_counts_where_it_ended_because_of_its_configuration(
     ParentJob(store).add(**trial)
 
     assert ([] if found is None else [found]) == [one.status for one in parents(store)[0].trials]
+
+
+def test_what_a_parent_is_given_later_changes_nothing(store: Store) -> None:
+    """Else the same history and seed would not give the same suggestion."""
+    first = ParentJob(store)
+    first.add(0.25)
+    first.end()
+    before = parents(store)
+    store.give_more_trials("first", 40, now=250.0)
+    store.create_training_job(
+        training_request("first-002"), now=251.0, tuning_job="first", trial_index=2, tuned={"learning_rate": "0.3"}
+    )
+    for status in (SecondaryStatus.STARTING, SecondaryStatus.TRAINING, SecondaryStatus.FAILED):
+        store.change_status("first-002", status, now=252.0, failure_reason="AlgorithmError: no good")
+    store.change_tuning_job_status("first", JobStatus.COMPLETED, now=253.0)
+    store.create_tuning_job(warm_request("later"), random_seed=7, now=300.0)
+
+    assert [1, 2] == [len(parents_of(store, store.tuning_job(name))[0].trials) for name in ("next", "later")]
+    assert before == parents_of(store, store.tuning_job("next"))
 
 
 def with_ranges(request: dict[str, Any], **lists: list[dict[str, Any]]) -> dict[str, Any]:

@@ -163,6 +163,48 @@ def test_again_runs_it_under_the_next_free_name(run: Run, tuning_file: Path) -> 
     assert ["digits", "digits-2", "digits-3"] == names
 
 
+def test_extend_gives_a_job_that_has_ended_more_trials(run: Run, tuning_file: Path) -> None:
+    """Under its name, as often as one likes; `show` and the JSON of `show` say when."""
+    run("tune", tuning_file)
+    outcome = run("tune", tuning_file, "--extend", "2")
+    shown, document = run("show", "digits").out, run("show", "digits", "--json").document
+
+    assert 0 == outcome.code
+    assert "Extended digits by 2 trials." in outcome.out
+    assert "Going on with digits: 3 of 5 trials are done." in outcome.out
+    assert "trial 5 Completed" in outcome.out
+    assert "trial 3 started" not in outcome.out
+    assert "  extended   to 5 trials, 0 s after its end" in shown
+    assert (5, 5, [5]) == (
+        document["trials_done"],
+        document["trials_total"],
+        [one["trials_total"] for one in document["extended"]],
+    )
+    assert 6 == run("tune", tuning_file, "--extend", "1", "--json").events[-1]["trials_done"]
+
+
+def test_what_cannot_be_extended_is_refused_with_what_to_do(
+    run: Run, write_job: Callable[[dict[str, Any]], Path], tuning_file: Path, engine: FakeEngine, store: Store
+) -> None:
+    """A job that is not there, that goes on, that came from another request; another one and the same at once."""
+    unknown = run("tune", tuning_file, "--extend", "2")
+    _lose_the_engine_in_the_second_trial(run, tuning_file, engine)
+    engine.reachable = True
+    going_on = run("tune", tuning_file, "--extend", "2")
+    run("tune", tuning_file)
+    both = run("tune", tuning_file, "--extend", "2", "--again")
+    request = json.loads(tuning_file.read_text())
+    request["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxParallelTrainingJobs"] = 1
+    another = run("tune", write_job(request), "--extend", "2")
+
+    assert [2, 2, 2, 2] == [outcome.code for outcome in (unknown, going_on, both, another)]
+    assert "There is no tuning job called digits to extend." in unknown.err
+    assert "digits is InProgress: only a job that has ended is extended." in going_on.err
+    assert "leave one out" in both.err
+    assert "digits was started from another request" in another.err
+    assert () == store.tuning_job("digits").more_trials
+
+
 def test_a_job_in_progress_from_another_file_is_not_mixed_up(
     run: Run, write_job: Callable[[dict[str, Any]], Path], tuning_file: Path, engine: FakeEngine
 ) -> None:

@@ -210,6 +210,22 @@ def test_each_trial_is_said_when_it_ends_and_the_report_is_written(session: Sess
     assert (session.profile.tuning_folder("search") / "report.html").is_file()
 
 
+def test_a_search_that_has_ended_can_be_extended(session: Session) -> None:
+    """By so many trials, whether somebody waits for them or not."""
+    tuner = make_tuner(session)
+    tuner.fit()
+    before = len(tuner.analytics().training_job_summaries())
+    tuner.extend(2)
+    tuner.extend(1, wait=False)
+    begun = tuner.describe()["HyperParameterTuningJobStatus"]
+    tuner.wait()
+
+    assert "InProgress" == begun
+    assert before + 3 == len(tuner.analytics().training_job_summaries())
+    with pytest.raises(ValueError, match="fit"):
+        make_tuner(session).extend(1)
+
+
 def test_a_stopped_search_stops_its_trials(session: Session) -> None:
     """stop_tuning_job asks; whoever waits does it."""
     tuner = make_tuner(session, "waits")
