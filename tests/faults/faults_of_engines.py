@@ -68,7 +68,7 @@ def container_killed(stage: Stage, point: int) -> list[Loss]:
             _each_container(scene, lambda engine, name: engine.signal(name, "SIGKILL"))
             command.go_on()
             scene.expect_exit(command, ExitCode.DONE)
-        return scene.finish(may_be_cut=True, reasons=("exit code: 137", "137"))
+        return scene.finish()
 
 
 def container_removed(stage: Stage, point: int) -> list[Loss]:

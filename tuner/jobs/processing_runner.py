@@ -19,7 +19,7 @@ from tuner.jobs.activity import Activity
 from tuner.jobs.background import Background, EngineThreads
 from tuner.jobs.containers import JobContainers
 from tuner.jobs.creation import Creation, Describe
-from tuner.jobs.disk_watch import DiskWatch
+from tuner.jobs.disk_watch import DiskWatch, Verdict
 from tuner.jobs.disks import Disks, ReadDisk, read_disk
 from tuner.jobs.folder import JobFolder
 from tuner.jobs.gpu_leases import GpuLeases
@@ -95,12 +95,7 @@ class ProcessingRunner:
         for name, problem in self._removals.step().items():
             self._store.change_job_message(_KIND, name, f"A container of the job could not be removed: {problem}")
         if (verdict := self._disk_watch.look(self._running)) is not None:
-            if self._store.job(_KIND, verdict.job).status is JobStatus.IN_PROGRESS:
-                reason = FailureKind.ALGORITHM.reason(verdict.reason)
-                self._store.change_job_status(
-                    _KIND, verdict.job, JobStatus.STOPPING, now=self._clock(), failure_reason=reason
-                )
-            self._running[verdict.job].kill()
+            self._stop_for_disk(verdict)
 
     def step(self, job: JobRecord) -> None:
         """Do what there is to do for an unfinished job, without waiting for its containers.
@@ -272,6 +267,16 @@ class ProcessingRunner:
             return
         self._store.record_job_exit(_KIND, job.name, running.exit_code)
         self._finish(self._store.job(_KIND, job.name), spec)
+
+    def _stop_for_disk(self, verdict: Verdict) -> None:
+        reason = FailureKind.ALGORITHM.reason(verdict.reason)
+        try:
+            if self._store.job(_KIND, verdict.job).status is JobStatus.IN_PROGRESS:
+                self._store.change_job_status(
+                    _KIND, verdict.job, JobStatus.STOPPING, now=self._clock(), failure_reason=reason
+                )
+        finally:  # also where the disk is too full to remember why
+            self._running[verdict.job].kill()
 
     def _fail_for_disk(self, job: JobRecord, spec: ProcessingJobSpec) -> None:
         """A job was stopped for filling a disk: what its containers have written makes room."""

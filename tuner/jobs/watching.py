@@ -5,7 +5,7 @@ from contracts.outcome import HOST_STOP_GRACE_SECONDS, TRAINING_STOP_GRACE_SECON
 from tuner.channels.feeds import ChannelFeeds
 from tuner.errors import EngineRejected
 from tuner.jobs.creation import Created
-from tuner.jobs.disk_watch import DiskWatch
+from tuner.jobs.disk_watch import DiskWatch, Verdict
 from tuner.jobs.ending import Endings
 from tuner.jobs.folder import channels_of
 from tuner.jobs.hosts import RunningHost, RunningHosts, Starting
@@ -51,23 +51,27 @@ class Watch:
     def look_at_disks(self) -> None:
         """Stop the container that fills a disk, if one does. Raises EngineUnreachable."""
         verdict = self._disk_watch.look(self._running)
+        if verdict is not None:
+            self._stop_for_disk(verdict)
         if self._disk_watch.loses_logs:
             for job in self._running.keys() - self._told:
                 self._bench.store.add_warning(job, _LOSES_LOGS)
                 self._told.add(job)
-        if verdict is None:
-            return
+
+    def _stop_for_disk(self, verdict: Verdict) -> None:
         store = self._bench.store
-        if store.training_job(verdict.job).status is SecondaryStatus.TRAINING:  # else it is being stopped anyway
-            store.change_status(
-                verdict.job,
-                SecondaryStatus.STOPPING,
-                now=self._bench.clock(),
-                message="Stopping the container: it has filled a disk",
-                failure_reason=FailureKind.ALGORITHM.reason(verdict.reason),
-                failure_kind=FailureKind.ALGORITHM,
-            )
-        self._running[verdict.job].kill()
+        try:
+            if store.training_job(verdict.job).status is SecondaryStatus.TRAINING:  # else it is being stopped anyway
+                store.change_status(
+                    verdict.job,
+                    SecondaryStatus.STOPPING,
+                    now=self._bench.clock(),
+                    message="Stopping the container: it has filled a disk",
+                    failure_reason=FailureKind.ALGORITHM.reason(verdict.reason),
+                    failure_kind=FailureKind.ALGORITHM,
+                )
+        finally:  # also where the disk is too full to remember why: the job is lost then, and starts again
+            self._running[verdict.job].kill()
 
     def finish_epochs(self) -> bool:
         """Begin no further epoch of a Pipe channel; return whether a container is still reading one."""

@@ -12,6 +12,7 @@ from contracts.jobs import JobKind, JobStatus, SecondaryStatus, StopReason
 from contracts.outcome import FailureKind
 from tuner.engine.fake_container import FakeContainer
 from tuner.engine.protocol import JOB_LABEL
+from tuner.errors import StoreError
 from tuner.jobs.disks import free_at_start, used_bytes
 
 MakeHome = Callable[..., HomeOfFakes]
@@ -113,6 +114,24 @@ def test_the_reason_outlives_the_process_that_found_it(make_home: MakeHome) -> N
 
     assert (SecondaryStatus.FAILED, 0) == (filled.status, filled.losses)
     assert "AlgorithmError: stopped for filling the disk" == filled.failure_reason
+
+
+def test_who_has_filled_the_disk_so_that_nothing_can_be_remembered_is_stopped_all_the_same(
+    make_home: MakeHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the killed container is taken for then is a loss; the disk does not get any fuller."""
+    home = home_with(make_home, "fills")
+    home.step_until(lambda: home.store.training_job("fills").status is SecondaryStatus.TRAINING)
+
+    def is_full(*_: object, **__: object) -> None:
+        raise StoreError("database or disk is full")
+
+    monkeypatch.setattr(home.store, "change_status", is_full)
+    with pytest.raises(StoreError):
+        home.run("fills")
+    (one,) = home.engine.containers({JOB_LABEL: "fills"})
+
+    assert ["SIGKILL"] == home.engine.container(one.container_id).signals
 
 
 def test_a_job_that_is_being_stopped_anyway_gets_no_more_time(make_home: MakeHome) -> None:
