@@ -13,13 +13,15 @@ line to the commit of the transaction that has its number, while all of them pri
 
 import argparse
 import resource
+import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +36,7 @@ from tuner.engine.docker_engine import DockerEngine  # noqa: E402
 from tuner.engine.protocol import ContainerSpec, ContainerStatus  # noqa: E402
 from tuner.jobs.activity import Activity  # noqa: E402
 from tuner.jobs.background import EngineThreads  # noqa: E402
-from tuner.jobs.hosts import RunningHost, RunningHosts  # noqa: E402
+from tuner.jobs.hosts import RunningHost, RunningHosts, take_in_logs  # noqa: E402
 from tuner.jobs.log_intake import LogIntake  # noqa: E402
 from tuner.jobs.log_record import LogRecord  # noqa: E402
 from tuner.store.ledger_table import LedgerEntry  # noqa: E402
@@ -143,15 +145,24 @@ class TimedStore(Store):
     """Tells of each number that it remembers: when the engine had it, and how long ago that was after the commit."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path)
+        self._found: list[Observation] = []
         self.delays: list[tuple[float, float]] = []
+        super().__init__(path)
 
     def record_log(self, entry: LedgerEntry, observations: Iterable[Observation]) -> None:
         """As the store does."""
         found = list(observations)
+        self._found += found
         super().record_log(entry, found)
-        now = time.time()
-        self.delays += [(one.time, now - one.time) for one in found]
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        is_outermost = not self._db.in_transaction
+        with super()._transaction() as db:
+            yield db
+        if is_outermost:
+            found, self._found, now = self._found, [], time.time()
+            self.delays += [(one.time, now - one.time) for one in found]
 
 
 def latency(engine: DockerEngine, folder: Path, number: int, seconds: int) -> None:
@@ -172,6 +183,7 @@ def latency(engine: DockerEngine, folder: Path, number: int, seconds: int) -> No
                 engine.signal(container, "SIGUSR1")
             begin = time.time()
             while not all(hosts.have_ended for hosts in jobs.values()):
+                take_in_logs(store, jobs.values())
                 for hosts in jobs.values():
                     hosts.follow(time.time())
                 activity.pause(0.4)

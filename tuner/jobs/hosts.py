@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,6 +20,7 @@ from tuner.engine.protocol import (
 from tuner.errors import ContainerNotFound, NameTaken
 from tuner.jobs.background import Background, EngineThreads
 from tuner.jobs.log_intake import LogIntake
+from tuner.store.sqlite_store import Store
 
 #: How often a running container is asked for its state when its log has nothing new to say, in seconds.
 STATE_SECONDS = 2.0
@@ -170,6 +171,21 @@ class RunningHost:
         return self.exit is not None or self.lost
 
 
+def take_in_logs(store: Store, jobs: Iterable["RunningHosts"]) -> None:
+    """Take in what the containers of all `jobs` have printed: in one transaction, whatever their number.
+
+    Each transaction waits for the disk, and what many containers print would wait for all of them. Where this raises,
+    what was read is not in the store, and only another process reads it again.
+    """
+    intakes = [member.intake for hosts in jobs for member in hosts.members if not member.has_ended]
+    for intake in intakes:
+        intake.read()
+    if to_write := [intake for intake in intakes if intake.is_to_write]:
+        with store.together():
+            for intake in to_write:
+                intake.write()
+
+
 class RunningHosts:
     """The containers of one job as this process follows them.
 
@@ -250,10 +266,9 @@ class RunningHosts:
             self.killed = True
 
     def follow(self, now: float) -> None:
-        """Take in what the containers have printed, and see which have ended."""
+        """See which containers have ended. What they print is for `take_in_logs`, but for the last of it."""
         for member in self.members:
             if not member.has_ended:
-                member.intake.take_in()
                 if member.look is None and (member.intake.stream_has_ended or now - member.checked >= STATE_SECONDS):
                     member.checked = now
                     member.look = Background.of_engine(partial(self._look, member), self._threads)

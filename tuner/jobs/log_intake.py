@@ -72,10 +72,31 @@ class LogIntake:
         self._follower.check_silence()
 
     def take_in(self) -> None:
-        """Take in what has come since the last call."""
+        """Take in what has come since the last call, and write down what was found."""
+        self.read()
+        if self.is_to_write:
+            self.write()
+
+    def read(self) -> None:
+        """Read what has come since the last call."""
         self._take_in(self._follower.take())
-        if self._record.has_found or self._clock() >= self._next_ledger:
-            self._write()
+
+    @property
+    def is_to_write(self) -> bool:
+        """Whether something was found that is not in the store, or the ledger is to say how far the reading is."""
+        return self._record.has_found or self._clock() >= self._next_ledger
+
+    def write(self, *, is_read_back: bool = False) -> None:
+        """Write down what was found, and how far the reading is."""
+        self._file.flush()  # first: whoever reads the store finds the lines in the file
+        self._record.write(
+            self._place,
+            cut_lines=self._assembler.cut_lines,
+            reconnections=self._follower.reconnections,
+            gaps=self._follower.gaps,
+            is_read_back=is_read_back,
+        )
+        self._next_ledger = self._clock() + _LEDGER_SECONDS
 
     def await_rest(self) -> None:
         """Once the container has exited, in any thread: wait a while until `finish` need not wait."""
@@ -90,13 +111,13 @@ class LogIntake:
         is_all = self._follower.is_read_back
         if is_all:
             self._add(self._assembler.finish_block())
-        self._write(is_read_back=is_all)
+        self.write(is_read_back=is_all)
         return is_all
 
     def give_up(self) -> None:
         """Where the container is gone before its end was read: keep what has come."""
         self._take_in(self._follower.take())
-        self._write()
+        self.write()
 
     def close(self) -> None:
         """Stop following and close the log file."""
@@ -116,17 +137,6 @@ class LogIntake:
         self._file.write(text)
         self._end = LogStart(lines=self._end.lines + len(lines), bytes=self._end.bytes + len(text))
         self._record.read(lines)
-
-    def _write(self, *, is_read_back: bool = False) -> None:
-        self._file.flush()  # first: whoever reads the store finds the lines in the file
-        self._record.write(
-            self._place,
-            cut_lines=self._assembler.cut_lines,
-            reconnections=self._follower.reconnections,
-            gaps=self._follower.gaps,
-            is_read_back=is_read_back,
-        )
-        self._next_ledger = self._clock() + _LEDGER_SECONDS
 
 
 def end_of_log(log_file: Path) -> LogStart:

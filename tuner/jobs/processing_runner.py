@@ -23,7 +23,7 @@ from tuner.jobs.disk_watch import DiskWatch, Verdict
 from tuner.jobs.disks import Disks, ReadDisk, read_disk
 from tuner.jobs.folder import JobFolder
 from tuner.jobs.gpu_leases import GpuLeases
-from tuner.jobs.hosts import RunningHost, RunningHosts, Starting
+from tuner.jobs.hosts import RunningHost, RunningHosts, Starting, take_in_logs
 from tuner.jobs.log_intake import LogIntake
 from tuner.jobs.log_record import LogRecord
 from tuner.jobs.preparation import Preparation
@@ -88,10 +88,11 @@ class ProcessingRunner:
         self._disk_watch = DiskWatch(engine, self._disks, self._threads, clock, self._has_gone)
 
     def begin_round(self) -> None:
-        """Before the jobs are stepped: see which containers are gone that are not needed, and whether one fills a disk.
+        """Before the jobs are stepped: take in logs; see what has been removed, and whether one fills a disk.
 
         Raises EngineUnreachable where no engine answers: nothing is lost, the next round goes on.
         """
+        take_in_logs(self._store, self._running.values())
         for name, problem in self._removals.step().items():
             self._store.change_job_message(_KIND, name, f"A container of the job could not be removed: {problem}")
         if (verdict := self._disk_watch.look(self._running)) is not None:

@@ -58,13 +58,14 @@ class JobRunner:
         return self._bench.activity
 
     def begin_round(self) -> None:
-        """Before the jobs are stepped: see which containers are gone that are not needed, and whether one fills a disk.
+        """Before the jobs are stepped: take in logs; see what has been removed, and whether one fills a disk.
 
         Raises EngineUnreachable where no engine answers: nothing is lost, the next round goes on.
         """
         self._bench.machine()  # the first contact with the engine, which may not be there at all
         for name, problem in self._bench.removals.step().items():
             self._bench.store.add_warning(name, f"a container of the job could not be removed: {problem}")
+        self._watch.take_in_logs()
         self._watch.look_at_disks()
 
     def step(self, job: TrainingJobRecord) -> None:

@@ -8,7 +8,7 @@ from tuner.jobs.creation import Created
 from tuner.jobs.disk_watch import DiskWatch, Verdict
 from tuner.jobs.ending import Endings
 from tuner.jobs.folder import channels_of
-from tuner.jobs.hosts import RunningHost, RunningHosts, Starting
+from tuner.jobs.hosts import RunningHost, RunningHosts, Starting, take_in_logs
 from tuner.jobs.log_intake import LogIntake
 from tuner.jobs.log_record import LogRecord
 from tuner.jobs.objective_watch import ObjectiveWatch
@@ -39,6 +39,10 @@ class Watch:
         """Start the containers of a job that has just become Training, in the background, and follow them."""
         self._starting.begin(job.name, created.container_ids)
         self.step(job)
+
+    def take_in_logs(self) -> None:
+        """Take in what all containers have printed."""
+        take_in_logs(self._bench.store, self._running.values())
 
     def step(self, job: TrainingJobRecord) -> None:
         """Look after the containers of a job that is Training or Stopping."""
