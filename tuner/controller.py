@@ -313,7 +313,8 @@ def _ended_before_the_last_creation(job: TuningJobRecord, trials: Sequence[Train
 def _wants_more(job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> bool:
     """Whether the limit on a tuning job's number of trials allows another one. What came to nothing does not count."""
     most = job.spec.max_training_jobs
-    return most is None or sum(not job.is_void(trial) for trial in in_places(trials)) < most
+    held = in_places(trials)
+    return most is None or len(held) < most or sum(not job.is_void(trial) for trial in held) < most
 
 
 def _reports(trial: TrainingJobRecord, metric: str) -> int:
