@@ -13,7 +13,7 @@ rootless_socket() { printf '%s/podman/podman.sock' "$(rootless_runtime)"; }
 # as_podman_user COMMAND...: with nothing of root's, not even its environment but for the variables named here.
 as_podman_user() {
   setpriv --reuid="$PODMAN_USER" --regid="$PODMAN_USER" --init-groups --inh-caps=-all --reset-env env \
-    XDG_RUNTIME_DIR="$(rootless_runtime)" CONTAINERS_CONF="$PODMAN_SETTINGS/containers.conf" \
+    XDG_RUNTIME_DIR="$(rootless_runtime)" CONTAINERS_CONF="$PODMAN_SETTINGS/rootless-containers.conf" \
     CONTAINERS_STORAGE_CONF="$PODMAN_SETTINGS/rootless-storage.conf" ${CI:+CI="$CI"} PYTHONDONTWRITEBYTECODE=1 \
     DOCKER_HOST="unix://$(rootless_socket)" "$@"
 }

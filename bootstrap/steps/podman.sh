@@ -63,6 +63,8 @@ write_podman_settings() {
   install -d -m 755 "$PODMAN_SETTINGS"
   printf '%s\n' "[containers]" "default_ulimits = [\"nofile=$open:$open\", \"nproc=$processes:$processes\"]" \
     "[engine]" "$runtime" >"$PODMAN_SETTINGS/containers.conf"
+  # Without root there may be no other limit for a fork bomb.
+  sed 's/nproc=[0-9:]*/nproc=1024:1024/' "$PODMAN_SETTINGS/containers.conf" >"$PODMAN_SETTINGS/rootless-containers.conf"
   printf '%s\n' "[storage]" 'driver = "overlay"' "runroot = \"$(rootless_runtime)/containers\"" \
     "graphroot = \"$(rootless_home)/.local/share/containers/storage\"" >"$PODMAN_SETTINGS/rootless-storage.conf"
 }

@@ -34,7 +34,7 @@ from tuner.engine.isolation import (
 from tuner.engine.kernel_log import has_outgrown_its_memory, read_kernel_log
 from tuner.engine.log_stream import HttpLogStream
 from tuner.engine.memory import memory_peak
-from tuner.engine.podman import check_sources, podman_facts
+from tuner.engine.podman import check_gpus_wanted, check_sources, podman_facts
 from tuner.engine.podman_events import past_events
 from tuner.engine.polled_log import PolledLog
 from tuner.engine.protocol import (
@@ -136,8 +136,9 @@ class DockerEngine(EngineConnection):
         """Create a container, not started, and return its id; raises ImageNotFound, EngineRejected."""
         apart = self._isolate()
         spec = wire.within_limits(spec, self._known)
-        if self._is_podman and self._is_here:
-            check_sources(spec.mounts)
+        if self._is_podman:
+            check_gpus_wanted(spec.gpu_ids)
+            check_sources(spec.mounts if self._is_here else ())
         with self._api(f"create container {spec.name}") as api:
             try:
                 answer = api.create_container_from_config(wire.container_request(spec, apart), name=spec.name)

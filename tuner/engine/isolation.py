@@ -45,8 +45,7 @@ class Isolation:
     """What containers on one engine get, or do not. None and False are the engine's own way.
 
     `network` is where containers are that have no private one, or `network_mode` what they have instead of one;
-    `memory_bytes` is the limit of those without one. `counts_processes_by_user`: the limit of processes is one of the
-    user that they run as, in all containers together, for the engine has no other.
+    `memory_bytes` is the limit of those without one.
     """
 
     capabilities: Sequence[str] | None = None
@@ -55,7 +54,6 @@ class Isolation:
     hides_metadata: bool = False
     memory_bytes: int | None = None
     oom_score: int | None = None
-    counts_processes_by_user: bool = False
 
 
 #: None of it.
@@ -82,7 +80,6 @@ def isolation(off: Collection[IsolationItem], engine: EngineFacts, resolvers: It
         hides_metadata=has_networks_of_ours and has_no_metadata and not names_need_link_local,
         memory_bytes=int(MEMORY_SHARE * engine.memory_bytes) if has_memory else None,
         oom_score=None if IsolationItem.MEMORY in off else OOM_SCORE,
-        counts_processes_by_user=not engine.limits_processes,
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from tuner.engine.protocol import EngineFacts, Mount
-from tuner.errors import EngineRejected
+from tuner.errors import EngineRejected, GpuUnavailable
 
 #: A network stack of its own for each container, as a program of whoever runs Podman: no container is within reach of
 #: another, nor is what listens on the loopback of the machine only.
@@ -45,6 +45,15 @@ def podman_facts(facts: EngineFacts, told: Mapping[str, Any]) -> EngineFacts:
 def user_mode_network(*, hides_metadata: bool) -> str:
     """The mode of a network in which a container is alone."""
     return _USER_MODE_NETWORK + (_IN_LINK_LOCAL if hides_metadata else "")
+
+
+def check_gpus_wanted(gpu_ids: Collection[str]) -> None:
+    """Raise GpuUnavailable where some are wanted: Podman starts the container, and says nothing of what it lacks."""
+    if gpu_ids:
+        raise GpuUnavailable(
+            f"Podman hands out no GPUs to who asks as Docker is asked ({', '.join(gpu_ids)}). Use a Docker engine, or "
+            'run without GPUs: `gpus = []` in algodock.toml, ALGODOCK_GPUS="".'
+        )
 
 
 def check_sources(mounts: Iterable[Mount]) -> None:

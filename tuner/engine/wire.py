@@ -106,6 +106,7 @@ def _host_config(spec: ContainerSpec, isolation: Isolation, log_driver: str) -> 
             {"Type": "bind", "Source": str(m.source.absolute()), "Target": m.target, "ReadOnly": m.read_only}
             for m in spec.mounts
         ],
+        "PidsLimit": spec.pids_limit,
         "SecurityOpt": ["no-new-privileges"],
         **_resources(spec, isolation),
     }
@@ -140,10 +141,6 @@ def _resources(spec: ContainerSpec, isolation: Isolation) -> dict[str, Any]:
         settings["NanoCpus"] = round(spec.cpus * _NANOSECONDS)
     if spec.shm_bytes is not None:
         settings["ShmSize"] = spec.shm_bytes
-    if isolation.counts_processes_by_user:
-        settings["Ulimits"] = [{"Name": "nproc", "Soft": spec.pids_limit, "Hard": spec.pids_limit}]
-    else:
-        settings["PidsLimit"] = spec.pids_limit
     return settings
 
 

@@ -50,10 +50,10 @@ def test_names_are_resolved_where_the_name_server_is_link_local(resolvers: list[
 
 
 def test_an_engine_gets_what_it_can_do() -> None:
-    """Without cgroups there is no limit of memory, and that of processes is the user's."""
-    rootless = replace(DOCKER, limits_memory=False, limits_processes=False)
+    """Without cgroups there is no limit of memory; who is ended first where it runs out is no matter of cgroups."""
+    rootless = replace(DOCKER, limits_memory=False)
 
-    assert replace(WHOLE, memory_bytes=None, counts_processes_by_user=True) == isolation((), rootless, [])
+    assert replace(WHOLE, memory_bytes=None) == isolation((), rootless, [])
 
 
 @pytest.mark.parametrize(

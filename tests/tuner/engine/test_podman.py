@@ -11,7 +11,7 @@ import pytest
 from tuner.engine import wire
 from tuner.engine.frames import demultiplex, encoded, frames_of
 from tuner.engine.kernel_log import has_outgrown_its_memory, was_killed_for_memory
-from tuner.engine.podman import check_sources, is_podman, podman_facts
+from tuner.engine.podman import check_gpus_wanted, check_sources, is_podman, podman_facts
 from tuner.engine.polled_log import PolledLog
 from tuner.engine.protocol import (
     ContainerSpec,
@@ -24,7 +24,7 @@ from tuner.engine.protocol import (
     Stream,
 )
 from tuner.engine.refusals import start_refusal
-from tuner.errors import EngineRejected
+from tuner.errors import EngineRejected, GpuUnavailable
 
 FACTS = EngineFacts(
     name="host",
@@ -98,6 +98,14 @@ def test_the_limits_are_those_of_the_groups_that_podman_was_given() -> None:
     assert (False, False, True) == (facts.limits_memory, facts.limits_cpus, facts.limits_processes)
     assert replace(spec, memory_bytes=None, cpus=None) == wire.within_limits(spec, facts)
     assert spec == wire.within_limits(spec, FACTS)
+
+
+def test_gpus_are_refused_in_words() -> None:
+    """Podman 4.3 leaves such a request out without a word, and a job would train on the CPU."""
+    check_gpus_wanted(())
+
+    with pytest.raises(GpuUnavailable, match=r"Podman hands out no GPUs .*\(GPU-a\)"):
+        check_gpus_wanted(("GPU-a",))
 
 
 def test_a_source_that_is_missing_is_named(tmp_path: Path) -> None:
