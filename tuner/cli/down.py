@@ -1,5 +1,7 @@
 """`algodock down`: nothing of this home is left on the engine."""
 
+from contextlib import suppress
+
 import click
 
 from contracts.outcome import TRAINING_STOP_GRACE_SECONDS
@@ -13,7 +15,7 @@ from tuner.cli.waiting import follow_stop
 from tuner.controller import stop_job
 from tuner.engine.isolation import APART_LABEL
 from tuner.engine.protocol import HOME_LABEL, PROBE_LABEL, ContainerStatus, ContainerSummary
-from tuner.errors import StoreError
+from tuner.errors import EngineRejected, StoreError
 from tuner.jobs.gpu_leases import end_stale_leases
 from tuner.leftovers.in_home import left_in_home
 from tuner.store.sqlite_store import Store
@@ -69,7 +71,8 @@ def _clear(machine: Machine, store: Store) -> list[ContainerSummary]:
         engine.remove_network(network.network_id)
     if not engine.containers({HOME_LABEL: None}):  # the network that containers of all homes are in
         for network in engine.networks({APART_LABEL: "true"}):
-            engine.remove_network(network.network_id)
+            with suppress(EngineRejected):  # another home has begun to use it since we looked
+                engine.remove_network(network.network_id)
     end_stale_leases(store, engine, profile)
     _, failures = remove_all(left_in_home(store, profile, with_jobs=False), machine)
     for failure in failures:

@@ -10,6 +10,7 @@ from commands_in_process import Run
 
 from tuner.engine.fake import FakeEngine
 from tuner.engine.fake_container import FakeContainer, Program
+from tuner.engine.isolation import APART_LABEL, APART_NETWORK
 from tuner.engine.protocol import HOME_LABEL, ContainerSpec
 from tuner.store.lock import ControllerLock
 from tuner.store.sqlite_store import Store
@@ -181,6 +182,21 @@ def test_down_stops_all_jobs_and_leaves_no_container(
     assert "1 container that no job knew removed" in outcome.out
     assert ["foreign"] == [one.name for one in engine.containers({})]
     assert "Stopped" == store.tuning_job("digits").status
+
+
+def test_down_leaves_the_network_of_all_homes_where_another_has_just_begun_to_use_it(
+    run: Run, running_job: str, engine: FakeEngine
+) -> None:
+    """It looked for others' containers a moment before: here there is one whose label it does not see."""
+    engine.create_network(APART_NETWORK, {APART_LABEL: "true"}, internal=False)
+    engine.create(
+        ContainerSpec(name="new", image="algorithm:1", environment={}, labels={}, private_network=APART_NETWORK)
+    )
+
+    outcome = run("down", "--yes")
+
+    assert 0 == outcome.code, outcome.out
+    assert [APART_NETWORK] == [network.name for network in engine.networks({APART_LABEL: "true"})]
 
 
 def test_down_now_does_not_wait_for_containers_that_ignore_sigterm(

@@ -40,8 +40,11 @@ def trial_name(run: Run, index: int) -> str:
 
 def rows(outcome: Outcome) -> dict[str, list[str]]:
     """The rows of the first table, split at spaces, by trial."""
-    lines = [line.split() for line in outcome.out.splitlines()]
-    return {words[0]: words for words in lines if words and words[0].isdigit()}
+    found: dict[str, list[str]] = {}
+    for words in (line.split() for line in outcome.out.splitlines()):
+        if words and words[0].isdigit():
+            found.setdefault(words[0], words)  # what follows the table says things like "1 of 2 values"
+    return found
 
 
 def test_why_tells_what_was_known_and_expected_of_each_trial(tuned: Tuned) -> None:
