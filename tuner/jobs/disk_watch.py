@@ -92,7 +92,7 @@ class DiskWatch:
             return None
         writers, self._measurement = self._measurement.result(), None
         self._next = self._clock() + _AGAIN_SECONDS
-        verdict = self._judged(full, [one for one in writers if one.job in running])
+        verdict = self._judged(disks, full, [one for one in writers if one.job in running])
         self._condemned = None if verdict is None else verdict.job
         return verdict
 
@@ -117,10 +117,11 @@ class DiskWatch:
 
         return Background.of_engine(work, self._threads)
 
-    def _judged(self, full: Mapping[Place, Disk], writers: Sequence[Writer]) -> Verdict | None:
-        devices = {place: disk.device for place, disk in self._disks.look().items()}
+    def _judged(
+        self, disks: Mapping[Place, Disk], full: Mapping[Place, Disk], writers: Sequence[Writer]
+    ) -> Verdict | None:
         for place, disk in full.items():
-            together = [other for other, device in devices.items() if device == disk.device]
+            together = [other for other, one in disks.items() if one.device == disk.device]
             taken = [(sum(sum(one.used[other].values()) for other in together), one) for one in writers]
             if not taken:
                 continue
