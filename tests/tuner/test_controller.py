@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from home_of_fakes import HomeOfFakes
 from job_requests import tuning_request
+from learning import learn
 
 from contracts.jobs import JobStatus, ObjectiveStatus, SecondaryStatus
 from tuner.controller import completion_reason, stop_job
@@ -33,15 +34,6 @@ def open_home(tmp_path: Path) -> Iterator[OpenHome]:
     yield make
     for one in opened:
         one.close()
-
-
-def learn(run: FakeContainer) -> Iterator[None]:
-    """Two epochs, the better the nearer the learning rate is to 0.2."""
-    quality = 1 - abs(float(run.hyperparameters["learning_rate"]) - 0.2)
-    for epoch in (1, 2):
-        run.print(f"[Epoch {epoch}] validation: accuracy={quality * epoch / 2:.6f}")
-        yield
-    run.write_model()
 
 
 def waits(run: FakeContainer) -> Iterator[None]:
