@@ -7,11 +7,11 @@ clock, which is before every change of the store.
 import itertools
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from home_of_fakes import HomeOfFakes
@@ -29,9 +29,13 @@ from tuner.errors import EngineUnreachable, TunerError
 from tuner.store.records import TrainingJobRecord, best_training_job, in_places
 from tuner.suggestions import NextTrials
 
+T = TypeVar("T")
+
 GPUS = ("GPU-a", "GPU-b", "GPU-c")
 METRIC = ACCURACY["Name"]
 _MOST_JOBS = 3
+#: Which of several things something happens to.
+NUMBERS = st.integers(0, 999)
 #: Enough rounds for whatever is left when a sequence is over.
 _ROUNDS = 3000
 
@@ -55,6 +59,15 @@ class MortalClock:
                 self.left = None
                 raise Killed
         return self.now
+
+
+def one_of(which: int, options: Sequence[T]) -> T:
+    """The option of this number, counted round.
+
+    The number is drawn before anything else is asked: what there is to choose from may depend on which thread was
+    faster, and what is drawn must not, or a sequence cannot be told again.
+    """
+    return options[which % len(options)]
 
 
 def obeys(run: FakeContainer) -> Iterator[None]:
@@ -121,24 +134,24 @@ class AnySequence(RuleBasedStateMachine):
             request["HyperParameterTuningJobConfig"]["TrainingJobEarlyStoppingType"] = "Auto"
         self.home.store.create_tuning_job(request, random_seed=7, now=self.mortal.now)
 
-    @rule(which=st.randoms(use_true_random=False))
-    def stop(self, which: Any) -> None:
+    @rule(which=NUMBERS)
+    def stop(self, which: int) -> None:
         """A person stops a job or a trial, which may have ended in this moment."""
         names = [job.name for job in self.home.store.tuning_jobs()] + [job.name for job in self.trials()]
         with suppress(TunerError):
-            stop_job(self.home.store, which.choice(names), now=self.mortal.now)
+            stop_job(self.home.store, one_of(which, names), now=self.mortal.now)
 
-    @rule(which=st.randoms(use_true_random=False), trials=st.integers(1, 3))
-    def extend(self, which: Any, trials: int) -> None:
+    @rule(which=NUMBERS, trials=st.integers(1, 3))
+    def extend(self, which: int, trials: int) -> None:
         """A person gives a job that has ended more trials."""
         store = self.home.store
         if ended := [job for job in store.tuning_jobs() if job.status.is_terminal]:
-            job = which.choice(ended)
+            job = one_of(which, ended)
             tried = sum(not job.is_void(trial) for trial in in_places(store.trials(job.name)))
             store.give_more_trials(job.name, tried + trials, now=self.mortal.now)
 
-    @rule(which=st.randoms(use_true_random=False), how=st.sampled_from(Interruption))
-    def interrupt(self, which: Any, how: Interruption) -> None:
+    @rule(which=NUMBERS, how=st.sampled_from(Interruption))
+    def interrupt(self, which: int, how: Interruption) -> None:
         """Spot instances go."""
         training = [
             one.name
@@ -146,42 +159,42 @@ class AnySequence(RuleBasedStateMachine):
             if one.status is SecondaryStatus.TRAINING and one.spec.max_wait_seconds is not None
         ]
         if training:
-            self.home.store.request_interruption(which.choice(training), how)
+            self.home.store.request_interruption(one_of(which, training), how)
 
     # What containers do.
 
-    @rule(which=st.randoms(use_true_random=False), values=st.lists(st.integers(0, 999), min_size=1, max_size=4))
-    def container_prints(self, which: Any, values: list[int]) -> None:
+    @rule(which=NUMBERS, values=st.lists(st.integers(0, 999), min_size=1, max_size=4))
+    def container_prints(self, which: int, values: list[int]) -> None:
         """Some values of the objective."""
         if running := self.running():
-            one = which.choice(running)
+            one = one_of(which, running)
             for value in values:
                 one.print(f"validation: accuracy=0.{value:03d}")
                 self.printed.setdefault(one.spec.labels[JOB_LABEL], []).append(value / 1000)
 
-    @rule(which=st.randoms(use_true_random=False), code=st.sampled_from([0, 0, 0, 1, 137]), oom=st.booleans())
-    def container_ends(self, which: Any, code: int, oom: bool) -> None:
+    @rule(which=NUMBERS, code=st.sampled_from([0, 0, 0, 1, 137]), oom=st.booleans())
+    def container_ends(self, which: int, code: int, oom: bool) -> None:
         """Well, badly, or killed by the kernel for its memory."""
         if running := self.running():
-            self.home.engine.finish(which.choice(running).container_id, code, oom_killed=oom and code == 137)
+            self.home.engine.finish(one_of(which, running).container_id, code, oom_killed=oom and code == 137)
 
-    @rule(which=st.randoms(use_true_random=False))
-    def container_is_removed(self, which: Any) -> None:
+    @rule(which=NUMBERS)
+    def container_is_removed(self, which: int) -> None:
         """Somebody else does that."""
 
         def remove_one() -> None:
             if containers := self.home.engine.containers({}):
-                one = which.choice(containers)
+                one = one_of(which, containers)
                 self.torn.add(one.labels[JOB_LABEL])
                 self.home.engine.remove(one.container_id)
 
         self.with_engine(remove_one)
 
-    @rule(which=st.randoms(use_true_random=False))
-    def infrastructure_stays_away(self, which: Any) -> None:
+    @rule(which=NUMBERS)
+    def infrastructure_stays_away(self, which: int) -> None:
         """From one trial, until its retries are used up."""
         if unfinished := self.home.store.unfinished_training_jobs():
-            self.doomed.add(which.choice(unfinished).name)
+            self.doomed.add(one_of(which, unfinished).name)
 
     # What the machine does.
 
