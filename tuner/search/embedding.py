@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from contracts.naming import MAGNITUDES, NEAR_ONE, words_of
 from contracts.ranges import CategoricalParameterRange, ContinuousParameterRange, ParameterRange, ScalingType
-from tuner.search.gaussian_process import Coordinates
+from tuner.search.prior import Coordinates
 from tuner.search.space import SearchSpace
 from tuner.search.warping import FloatArray, unwarped, warped
 

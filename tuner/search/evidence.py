@@ -13,9 +13,10 @@ from scipy.special import ndtri
 
 from contracts.jobs import ObjectiveStatus
 from tuner.search.embedding import Embedding
-from tuner.search.gaussian_process import Model, Observations
+from tuner.search.gaussian_process import Observations
 from tuner.search.goal import Goal
 from tuner.search.keeping import BoundedMetric
+from tuner.search.prior import Model
 from tuner.search.trials import Parent, Trial
 from tuner.search.warping import FloatArray
 

@@ -6,11 +6,8 @@ Notation
     K (n, n)  the kernel matrix                                 L        lower Cholesky factor of K + noise I
     theta     the hyperparameters, on scales on which their prior is normal; `Model` says which stands where
 
-The kernel is a sum: Matern 5/2 with a lengthscale a range, and main effects, which are what each range does by itself:
-a slope and a bend for numbers, a level for each text. With few observations main effects are most of what can be
-learned. The lengthscales' prior grows with the square root of the number of ranges, so that a space of many ranges is
-not believed to be rougher (Hvarfner, Hellsten and Nardi, ICML 2024, arXiv 2402.02229). All priors were chosen on the
-tuning problems of benchmarks/search, never on those that it reports.
+The kernel is a sum: Matern 5/2 with a lengthscale a range, and main effects, which are what each range does by itself.
+`prior` tells what is believed of them.
 
 Observations of earlier jobs share the kernel, and are correlated with this job's by a factor that is a hyperparameter
 too: the intrinsic coregionalisation of Goovaerts, "Geostatistics for Natural Resources Evaluation" (1997), of rank one.
@@ -20,110 +17,24 @@ What the level of this job's values is, theirs do not tell.
 """
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf, dpotri, dtrtri, dtrtrs
 
-from tuner.search.warping import FloatArray, Warping
+from tuner.search.prior import Model
+from tuner.search.warping import FloatArray
 
 _ROOT5 = math.sqrt(5)
 #: Added to the diagonal whatever the noise: rounding must not make a kernel matrix of near points indefinite.
 _JITTER = 1e-8
-#: Legendre's polynomials x and x^2 - 1/12 of x in [-1/2, 1/2], times these, have a variance of 1/2 each.
-_SLOPE, _BEND = math.sqrt(6), math.sqrt(90)
 #: A variance is not less than this: rounding must not make it negative.
 _LEAST_VARIANCE = 1e-12
 
-#: Priors, (mean, deviation), of: a log lengthscale beside what the number of ranges adds, the log amplitude, the log
-#: size of the main effects, the log noise (values are standardised), and Fisher's z of the correlation with a parent.
-_LENGTHSCALE, _AMPLITUDE, _MAIN, _NOISE = (math.sqrt(2) - 1.9, 1.2), (-0.7, 0.7), (-1.0, 1.0), (-5.5, 2.0)
-_CORRELATION = (1.0, 0.7)
 #: The variance of the level of this job's values, where there are parents.
 _LEVEL = 1.0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Coordinates:
-    """What the coordinates of embedded points are.
-
-    `groups` (d,) is the range of each; `is_number` (d,) whether it is a number's place in its range, otherwise it is
-    one of a text's. `shapes` (w, 2) and `spreads` (w, 2) are the prior means and deviations of log a and log b of the
-    warping of each number, in their order.
-    """
-
-    groups: NDArray[np.int_]
-    is_number: NDArray[np.bool_]
-    shapes: FloatArray
-    spreads: FloatArray
-
-    @property
-    def ranges(self) -> int:
-        """How many ranges there are: what makes a space large is their number, not that of the coordinates."""
-        return int(self.groups.max()) + 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class Model:
-    """The prior of theta for points of `coordinates`, and of observations of `parents` earlier jobs besides.
-
-    theta is, in this order: log lengthscale of each range; log a, then log b, of each number's warping; Fisher's z of
-    the correlation with each parent; log amplitude, log size of the main effects, log noise.
-    """
-
-    coordinates: Coordinates
-    parents: int = 0
-    mean: FloatArray = field(init=False)
-    deviation: FloatArray = field(init=False)
-
-    def __post_init__(self) -> None:
-        ranges, shapes, spreads = self.coordinates.ranges, self.coordinates.shapes, self.coordinates.spreads
-        last = [*[_CORRELATION] * self.parents, _AMPLITUDE, _MAIN, _NOISE]
-        means, deviations = zip(*last, strict=True)
-        lengthscale = _LENGTHSCALE[0] + math.log(ranges) / 2
-        object.__setattr__(self, "mean", np.concatenate([[lengthscale] * ranges, *shapes.T, means]))
-        object.__setattr__(self, "deviation", np.concatenate([[_LENGTHSCALE[1]] * ranges, *spreads.T, deviations]))
-
-    @cached_property
-    def columns(self) -> NDArray[np.int_]:
-        """The coordinates that are numbers."""
-        return np.flatnonzero(self.coordinates.is_number)
-
-    def warping(self, theta: FloatArray) -> Warping:
-        """(..., t) -> one warping, or a stack of them."""
-        start, count = self.coordinates.ranges, len(self.columns)
-        shapes = np.exp(theta[..., start : start + 2 * count])
-        return Warping(columns=self.columns, a=shapes[..., :count], b=shapes[..., count:])
-
-    def lengthscales(self, theta: FloatArray) -> FloatArray:
-        """By coordinate: (..., t) -> (..., d)."""
-        scales: FloatArray = np.exp(theta[..., : self.coordinates.ranges])[..., self.coordinates.groups]
-        return scales
-
-    def correlations(self, theta: FloatArray) -> FloatArray:
-        """Of this job and each parent with this job: (..., t) -> (..., 1 + parents)."""
-        z = theta[..., theta.shape[-1] - 3 - self.parents : theta.shape[-1] - 3]
-        return np.concatenate([np.ones((*theta.shape[:-1], 1)), np.tanh(z)], axis=-1)
-
-    def main_effects(self, Z: FloatArray) -> FloatArray:
-        """The functions whose weighted sum is what each range does by itself: (..., n, d) -> (..., n, f).
-
-        Legendre's first two polynomials of each number, and an indicator of each text; scaled so that each range has
-        a variance near 1 / ranges over the cube.
-        """
-        numbers = Z[..., self.columns] - 0.5
-        texts = Z[..., ~self.coordinates.is_number]
-        parts = [numbers * _SLOPE, (numbers**2 - 1 / 12) * _BEND, texts * math.sqrt(2)]
-        effects: FloatArray = np.concatenate(parts, axis=-1) / math.sqrt(self.coordinates.ranges)
-        return effects
-
-    def main_effects_slopes(self, Z: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """The derivatives of the two polynomials of each number in that number: (..., n, d) -> (..., n, w) twice."""
-        numbers = Z[..., self.columns] - 0.5
-        scale = 1 / math.sqrt(self.coordinates.ranges)
-        return np.full_like(numbers, _SLOPE * scale), numbers * (2 * _BEND * scale)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -154,7 +65,8 @@ class Observations:
     def covariances(self, thetas: FloatArray) -> FloatArray:
         """K + noise I under each theta: (s, t) -> (s, n, n)."""
         Z = self.model.warping(thetas)(self.X)
-        K = kernel(self.model, thetas, Z, Z, tasks=(self.tasks, self.tasks))
+        F = self.model.main_effects(thetas, Z)
+        K = kernel(self.model, thetas, Z, Z, effects=(F, F), tasks=(self.tasks, self.tasks))
         K[:, range(len(self.y)), range(len(self.y))] += np.exp(thetas[:, -1:]) + self.doubts + _JITTER
         return K
 
@@ -164,7 +76,7 @@ class Observations:
         warping, lengthscales = model.warping(theta), model.lengthscales(theta)
         amplitude, main, noise = np.exp(theta[-3:])
         Z = warping(self.X)
-        F = model.main_effects(Z)
+        F = model.main_effects(theta, Z)
         scaled = Z / lengthscales
         r = _ROOT5 * _distances(scaled, scaled)
         falloff = np.exp(-r)
@@ -184,7 +96,7 @@ class Observations:
         inverse, _ = dpotri(L, lower=1)  # of C; the lower half
         inner = np.outer(alpha, alpha) - inverse - np.tril(inverse, -1).T
 
-        ranges, numbers = model.coordinates.ranges, len(model.columns)
+        ranges = model.coordinates.ranges
         tied = inner * shared
         # dM/d log lengthscale_g = 5/3 (1 + sqrt5 r) exp(-sqrt5 r) * the part of r^2 that range g has.
         steep = tied * (5 / 3 * amplitude * (1 + r) * falloff)
@@ -192,8 +104,7 @@ class Observations:
         by_coordinate = rows @ scaled**2 - (scaled * pulled).sum(0)
         by_Z = -(rows[:, None] * scaled - pulled)[:, model.columns] / lengthscales[model.columns]
         by_F = main * (tied @ F)
-        slope, bend = model.main_effects_slopes(Z)
-        by_Z += by_F[:, :numbers] * slope + by_F[:, numbers : 2 * numbers] * bend
+        by_Z += model.main_effects_slopes(theta, Z, by_F)
         by_a, by_b = warping.by_shapes(self.X)
         gradient = np.concatenate(
             [
@@ -202,6 +113,7 @@ class Observations:
                 (by_Z * by_b).sum(0),
                 self._by_correlations(model.correlations(theta), inner * K),
                 [
+                    0.5 * float((F * by_F)[:, model.waves].sum()),
                     0.5 * amplitude * float((tied * matern).sum()),
                     0.5 * float((F * by_F).sum()),
                     0.5 * noise * float(np.trace(inner)),
@@ -268,6 +180,11 @@ class Processes:
         return self.observations.model.warping(self.thetas)(self.observations.X)
 
     @cached_property
+    def _effects(self) -> FloatArray:
+        """The main effects there, (s, n, f)."""
+        return self.observations.model.main_effects(self.thetas, self._there)
+
+    @cached_property
     def _alphas(self) -> FloatArray:
         """C^-1 y, (s, n)."""
         alphas: FloatArray = np.einsum("snm,sn->sm", self.inverses, self.whitened)
@@ -278,15 +195,13 @@ class Processes:
 
         mean = k(x, X) C^-1 y, variance = k(x, x) - k(x, X) C^-1 k(X, x), with C = K + noise I = L L^T.
         """
-        z = self.observations.model.warping(self.thetas)(x)
-        half = self._with_observations(z) @ self.inverses.transpose(0, 2, 1)
-        variance = self._prior_variance(z) - np.einsum("smn,smn->sm", half, half)
+        half, F = self._whitened_kernel(x)
+        variance = self._prior_variance(F) - np.einsum("smn,smn->sm", half, half)
         return np.einsum("smn,sn->sm", half, self.whitened), np.maximum(variance, _LEAST_VARIANCE)
 
     def weights(self, x: FloatArray) -> FloatArray:
         """What the mean at `x` is, of the observations' values: (m, d) -> (s, m, n)."""
-        z = self.observations.model.warping(self.thetas)(x)
-        weights: FloatArray = self._with_observations(z) @ self.inverses.transpose(0, 2, 1) @ self.inverses
+        weights: FloatArray = self._whitened_kernel(x)[0] @ self.inverses
         return weights
 
     def predict_with_gradient(self, x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -301,23 +216,21 @@ class Processes:
         scaled = (z[:, :, None, :] - self._there[:, None, :, :]) / lengthscales[:, :, None, :]  # (s, m, n, d)
         r = _ROOT5 * np.sqrt(np.einsum("smnd,smnd->smn", scaled, scaled))
         falloff = np.exp(-r)
-        F, F_there = model.main_effects(z), model.main_effects(self._there)
+        F, F_there = model.main_effects(thetas, z), self._effects
         shared = _shared(model.correlations(thetas), np.zeros(len(x), dtype=int), tasks)
         k = shared * (amplitude * (1 + r + r * r / 3) * falloff + main * (F @ F_there.transpose(0, 2, 1)))
         if model.parents:
             k += _level(np.zeros(len(x), dtype=int), tasks)
         half = k @ self.inverses.transpose(0, 2, 1)
-        variance = np.maximum(self._prior_variance(z) - np.einsum("smn,smn->sm", half, half), _LEAST_VARIANCE)
+        variance = np.maximum(self._prior_variance(F) - np.einsum("smn,smn->sm", half, half), _LEAST_VARIANCE)
 
         # dk/dz = -5/3 amplitude (1 + sqrt5 r) exp(-sqrt5 r) (z - Z) / lengthscale^2: no division by r at r = 0.
         steep = (-5 / 3) * amplitude * shared * (1 + r) * falloff
-        columns, numbers = model.columns, len(model.columns)
-        slope, bend = model.main_effects_slopes(z)
         slopes = []
         for weights, own in ((self._alphas[:, None, :], 0.0), (-2 * half @ self.inverses, 2.0)):
             by_z = np.einsum("smn,smnd->smd", steep * weights, scaled) / lengthscales
             by_F = main * ((weights * shared) @ F_there + own * F)
-            by_z[..., columns] += by_F[..., :numbers] * slope + by_F[..., numbers : 2 * numbers] * bend
+            by_z[..., model.columns] += model.main_effects_slopes(thetas, z, by_F)
             slopes.append(by_z * warping.slopes(x))
         return np.einsum("smn,sn->sm", half, self.whitened), variance, slopes[0], slopes[1]
 
@@ -344,15 +257,19 @@ class Processes:
         # The drawn values are L21 w + L22 e with w = L11^-1 y and e normal: so L^-1 times all values is (w, e).
         return replace(processes, whitened=np.concatenate([self.whitened, drawn], axis=1))
 
-    def _with_observations(self, z: FloatArray) -> FloatArray:
-        here = np.zeros(z.shape[1], dtype=int)
-        return kernel(self.observations.model, self.thetas, z, self._there, tasks=(here, self.observations.tasks))
+    def _whitened_kernel(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """k(x, X) L^-T, and the main effects at `x`: (m, d) -> (s, m, n), (s, m, f)."""
+        model, thetas, seen = self.observations.model, self.thetas, self.observations
+        z = model.warping(thetas)(x)
+        F = model.main_effects(thetas, z)
+        tasks = (np.zeros(len(x), dtype=int), seen.tasks)
+        k = kernel(model, thetas, z, self._there, effects=(F, self._effects), tasks=tasks)
+        return k @ self.inverses.transpose(0, 2, 1), F
 
-    def _prior_variance(self, z: FloatArray) -> FloatArray:
-        model = self.observations.model
-        effects = (model.main_effects(z) ** 2).sum(-1)
+    def _prior_variance(self, F: FloatArray) -> FloatArray:
+        effects = np.einsum("smf,smf->sm", F, F)
         variance: FloatArray = np.exp(self.thetas[:, -3, None]) + np.exp(self.thetas[:, -2, None]) * effects
-        return variance + _LEVEL if model.parents else variance
+        return variance + _LEVEL if self.observations.model.parents else variance
 
 
 def kernel(
@@ -361,9 +278,10 @@ def kernel(
     z: FloatArray,
     Z: FloatArray,
     *,
+    effects: tuple[FloatArray, FloatArray],
     tasks: tuple[NDArray[np.int_], NDArray[np.int_]],
 ) -> FloatArray:
-    """The covariances between two sets of warped points, in `tasks` (m,), (n,), under each theta.
+    """The covariances between two sets of warped points with these main `effects`, in `tasks` (m,), (n,).
 
     (s, m, d), (s, n, d) -> (s, m, n)
     """
@@ -372,7 +290,7 @@ def kernel(
     r *= _ROOT5
     K: FloatArray = np.exp(-r)
     K *= (1 + r + r * r / 3) * np.exp(thetas[:, -3, None, None])
-    K += np.exp(thetas[:, -2, None, None]) * (model.main_effects(z) @ model.main_effects(Z).transpose(0, 2, 1))
+    K += np.exp(thetas[:, -2, None, None]) * (effects[0] @ effects[1].transpose(0, 2, 1))
     if model.parents:
         K *= _shared(model.correlations(thetas), *tasks)
         K += _level(*tasks)

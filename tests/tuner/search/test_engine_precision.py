@@ -7,7 +7,8 @@ import pytest
 from mpmath import mp, mpf  # type: ignore[import-untyped]
 
 from tuner.search.acquisition import ExpectedImprovement, log_h
-from tuner.search.gaussian_process import Coordinates, Model, Observations
+from tuner.search.gaussian_process import Observations
+from tuner.search.prior import Coordinates, Model
 from tuner.search.warping import FloatArray
 
 #: Two ranges of numbers, and one of two texts that takes two coordinates.
@@ -41,9 +42,9 @@ def observations(seed: int, *, parents: int = 0, outlier: float = 0.0) -> Observ
 
 
 def theta(*, lengthscale: float, noise: float, parents: int = 0) -> FloatArray:
-    """Log lengthscales, log shapes of the warping, z of a correlation, log amplitude, main effects and noise."""
+    """Log lengthscales, log shapes of the warping, z of a correlation, log waves, amplitude, main effects and noise."""
     scales = np.log([lengthscale, 2 * lengthscale, 1.5 * lengthscale])
-    return np.concatenate([scales, [-0.5, 0.3, 0.4, -0.2], [0.8] * parents, np.log([1.3, 0.6, noise])])
+    return np.concatenate([scales, [-0.5, 0.3, 0.4, -0.2], [0.8] * parents, np.log([0.4, 1.3, 0.6, noise])])
 
 
 class Reference:
@@ -81,11 +82,11 @@ class Reference:
         a, b = self._warped(a), self._warped(b)
         scales = [mp.exp(self._theta[group]) for group in (0, 1, 2, 2)]
         r = mp.sqrt(5 * mp.fsum(((p - q) / scale) ** 2 for p, q, scale in zip(a, b, scales, strict=True)))
-        effects = mp.fsum(p * q for p, q in zip(_effects(a), _effects(b), strict=True))
+        effects = mp.fsum(p * q for p, q in zip(self._effects(a), self._effects(b), strict=True))
         total = mp.exp(self._theta[-3]) * (1 + r + r**2 / 3) * mp.exp(-r) + mp.exp(self._theta[-2]) * effects
         if not self._parents:
             return total
-        correlations = [mpf(1), mp.tanh(self._theta[-4])]
+        correlations = [mpf(1), mp.tanh(self._theta[-5])]
         tied = mpf(1) if task == other else correlations[task] * correlations[other]
         return tied * total + (_LEVEL if task == other == 0 else 0)
 
@@ -94,12 +95,18 @@ class Reference:
         numbers = [1 - (1 - mpf(x[n]) ** shapes[n]) ** shapes[_NUMBERS + n] for n in range(_NUMBERS)]
         return [*numbers, *(mpf(one) for one in x[_NUMBERS:])]
 
+    def _effects(self, z: Sequence[mpf]) -> list[mpf]:
+        """Polynomials of each number, and a level of each text.
 
-def _effects(z: Sequence[mpf]) -> list[mpf]:
-    """Two polynomials of each number, each with a variance of a half on the unit interval, and a level of each text."""
-    polynomials = [mp.sqrt(6) * (u - mpf(1) / 2) for u in z[:_NUMBERS]]
-    polynomials += [mp.sqrt(90) * ((u - mpf(1) / 2) ** 2 - mpf(1) / 12) for u in z[:_NUMBERS]]
-    return [one / mp.sqrt(_RANGES) for one in [*polynomials, *(mp.sqrt(2) * one for one in z[_NUMBERS:])]]
+        Slopes and bends have a variance of a half on the unit interval, waves of the third and fourth degree of as much
+        as a hyperparameter says.
+        """
+        found = [mp.sqrt(2) * one for one in z[_NUMBERS:]]
+        for degree in (1, 2, 3, 4):
+            waves = mp.exp(self._theta[-4]) if degree > 2 else mpf(1)
+            size = mp.sqrt(mpf(2 * degree + 1) / 2 * waves)
+            found += [size * mp.legendre(degree, 2 * u - 1) for u in z[:_NUMBERS]]
+        return [one / mp.sqrt(_RANGES) for one in found]
 
 
 def slopes(function: Callable[[list[mpf]], mpf], at: Sequence[float], count: int) -> list[float]:

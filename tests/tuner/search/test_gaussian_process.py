@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tuner.search import legendre
 from tuner.search.acquisition import ExpectedImprovement, climb, log_h
-from tuner.search.gaussian_process import Coordinates, Model, Observations, Processes
+from tuner.search.gaussian_process import Observations, Processes
 from tuner.search.inference import most_probable, posterior_draws
+from tuner.search.prior import Coordinates, Model
 from tuner.search.warping import FloatArray, Warping, unwarped
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -130,6 +132,36 @@ def test_the_most_probable_hyperparameters_see_which_range_matters() -> None:
     found = most_probable(observations, [observations.model.mean])
 
     assert found[1] > found[0] + 1
+
+
+def test_polynomials_are_uncorrelated_and_as_large_as_said() -> None:
+    """Integrated exactly over the unit interval, against numpy's own; slopes are those of numpy's derivatives."""
+    places, weights = np.polynomial.legendre.leggauss(8)
+    u = (places[:, None] + 1) / 2
+    sized = legendre.SIZES * legendre.values(u)[..., 0]
+    whole = [np.polynomial.legendre.Legendre.basis(degree, domain=[0, 1]) for degree in (1, 2, 3, 4)]
+
+    assert np.allclose((sized * weights[:, None] / 2).T @ sized, np.eye(4) / 2)
+    assert np.allclose(legendre.values(u)[..., 0], np.array([one(u[:, 0]) for one in whole]).T)
+    assert np.allclose(legendre.slopes(u)[..., 0], np.array([one.deriv()(u[:, 0]) for one in whole]).T)
+
+
+def test_two_valleys_a_range_are_learned_from_few_values() -> None:
+    """Styblinski and Tang's function: what five ranges do by themselves, from 30 values, is most of it.
+
+    Without the waves, which a small size takes away, half of it is not seen.
+    """
+    generator = np.random.default_rng(4)
+    X, new = generator.random((30, 5)), generator.random((200, 5))
+    y, there = (((10 * x - 5) ** 4 - 16 * (10 * x - 5) ** 2 + 5 * (10 * x - 5)).sum(1) for x in (X, new))
+    seen = Observations(model=a_model(numbers=5), X=X, y=(y - y.mean()) / y.std(), tasks=np.zeros(30, dtype=int))
+    likeliest = most_probable(seen, [seen.model.mean])
+    smooth = likeliest.copy()
+    smooth[-4] = -20.0
+    told, told_without = seen.condition(np.array([likeliest, smooth])).predict(new)[0]
+
+    assert np.corrcoef(told, there)[0, 1] > 0.85
+    assert np.corrcoef(told_without, there)[0, 1] < 0.6
 
 
 def test_a_scale_that_should_have_been_logarithmic_is_learned() -> None:

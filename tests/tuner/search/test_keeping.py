@@ -16,10 +16,11 @@ from contracts.search_extension import MetricConstraint
 from tuner.search.bayesian_search import BayesianSearch
 from tuner.search.embedding import Embedding
 from tuner.search.evidence import gathered
-from tuner.search.gaussian_process import Model, Observations
+from tuner.search.gaussian_process import Observations
 from tuner.search.gaussian_surrogate import GaussianSurrogate
 from tuner.search.goal import Goal
 from tuner.search.keeping import BoundedMetric, ConstrainedImprovement, Keeping, _log_between
+from tuner.search.prior import Model
 from tuner.search.space import SearchSpace
 from tuner.search.strategy import trial_generator
 from tuner.search.trials import Trial

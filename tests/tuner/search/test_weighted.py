@@ -10,8 +10,9 @@ from contracts.search_extension import NumberBelief
 from tuner.search.bayesian_search import BayesianSearch
 from tuner.search.belief import Belief
 from tuner.search.embedding import Embedding
-from tuner.search.gaussian_process import Model, Observations
+from tuner.search.gaussian_process import Observations
 from tuner.search.goal import Goal
+from tuner.search.prior import Model
 from tuner.search.space import SearchSpace
 from tuner.search.strategy import trial_generator
 from tuner.search.trials import Trial
