@@ -79,16 +79,19 @@ def test_it_finds_in_25_trials_what_chance_does_not_in_100() -> None:
 
 
 def test_failures_are_kept_away_from() -> None:
-    """Everything with a rate above 0.1 diverges: after five trials the search knows, until it has found the best."""
+    """Everything with a rate above 0.1 diverges: after five trials the search knows, until it has found the best.
+
+    Of four searches, because what a single one tries is luck.
+    """
 
     def diverges(configuration: Mapping[str, str]) -> float:
         return math.inf if float(configuration["rate"]) > 0.1 else mixed(configuration)
 
-    trials = search("Bayesian", MIXED, diverges, count=25, seed=0)
-    failures = sum(trial.status is ObjectiveStatus.FAILED for trial in trials[5:17])
+    searches = [search("Bayesian", MIXED, diverges, count=25, seed=seed) for seed in range(4)]
+    failures = [trial.status is ObjectiveStatus.FAILED for trials in searches for trial in trials[5:17]]
 
-    assert failures <= 1
-    assert best(trials) < 0.01
+    assert sum(failures) <= len(failures) / 10
+    assert max(best(trials) for trials in searches) < 0.01
 
 
 def test_the_same_history_and_seed_give_the_same_suggestion() -> None:
