@@ -7,11 +7,13 @@
     .venv/bin/python benchmarks/search/benchmark.py warm-start [--split held-out] [--seeds 5]
     .venv/bin/python benchmarks/search/benchmark.py report [--setting 30x2] [--json FILE] [--picture FILE]
     .venv/bin/python benchmarks/search/benchmark.py page [--ours VERSION ...]
+    .venv/bin/python benchmarks/search/benchmark.py keep
 
 `run` goes on where it was interrupted: every run that ended is a line of build/search-benchmark/results.jsonl, and is
 not run again unless the optimiser, its version or the problem has changed. Seeds are the outermost loop, so what is
 there after any time is as fair as it can be; so does `warm-start`, with a file of its own. `page` runs nothing: it
-writes docs/search-benchmark.md from what is there. README.md beside this file tells what is measured.
+writes docs/search-benchmark.md from what is there. `keep` packs what was measured into kept.tar.xz beside this file,
+which is part of the project; where nothing was measured yet, that is what there is. README.md tells what is measured.
 """
 
 import argparse
@@ -31,6 +33,8 @@ from benchmarks.search.problem import Split  # noqa: E402
 from benchmarks.search.simulation import Setting, simulate  # noqa: E402
 
 RESULTS = BUILD / "results.jsonl"
+#: What was measured before, with what was in the environments: part of the project.
+KEPT = Path(__file__).with_name("kept.tar.xz")
 
 
 def main() -> None:
@@ -40,6 +44,7 @@ def main() -> None:
         set_up(asked.only or list(ENVIRONMENTS))
         return
     _enter_environment()
+    _unpack()
     match asked.command:
         case "problems":
             _list()
@@ -53,6 +58,8 @@ def main() -> None:
             _report(Split(asked.split), Setting.parse(asked.setting), asked)
         case "page":
             _page(asked)
+        case "keep":
+            _keep()
 
 
 def _arguments() -> argparse.Namespace:
@@ -89,6 +96,7 @@ def _arguments() -> argparse.Namespace:
     page = commands.add_parser("page", help="write docs/search-benchmark.md and its pictures")
     page.add_argument("--results", type=Path, default=RESULTS)
     _choose_ours(page)
+    commands.add_parser("keep", help="pack what was measured, for those who come later")
     return options.parse_args()
 
 
@@ -130,7 +138,7 @@ def _run(split: Split, setting: Setting, asked: argparse.Namespace) -> None:
     for seed in range(asked.first_seed, asked.first_seed + asked.seeds):
         for name in asked.only or OPTIMISERS:
             installed = version(name)
-            if installed is None:
+            if installed is None or not _can_run(name):
                 continue
             waiting = []
             for problem in chosen:
@@ -168,7 +176,7 @@ def _seconds(asked: argparse.Namespace) -> None:
     print("| --- | --- | --- | --- | --- |")
     for name in asked.only or OPTIMISERS:
         installed = version(name)
-        if installed is None:
+        if installed is None or not _can_run(name):
             continue
         whose = {"optimiser": name, "version": installed, "problem": asked.problem, "machine": machine()}
         try:
@@ -216,6 +224,25 @@ def _page(asked: argparse.Namespace) -> None:
 
     for path in write_page(asked.results, asked.ours):
         print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1024:.0f} KiB")
+
+
+def _can_run(optimiser: str) -> bool:
+    """What was kept tells of environments that may not be on this machine."""
+    return python_of(OPTIMISERS[optimiser].environment).is_file()
+
+
+def _unpack() -> None:
+    from benchmarks.search.results import unpack  # noqa: PLC0415 - needs that environment
+
+    unpack(KEPT, BUILD)
+
+
+def _keep() -> None:
+    from benchmarks.search.results import keep  # noqa: PLC0415 - needs that environment
+
+    measured = [*BUILD.glob("*.jsonl"), *(BUILD / "environments").glob("*.json")]
+    keep(KEPT, BUILD, [str(path.relative_to(BUILD)) for path in measured])
+    print(f"{KEPT.relative_to(ROOT)}: {KEPT.stat().st_size / 1024:.0f} KiB, {len(measured)} files")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,11 @@
-"""The file of results: one JSON object a line, one line a run, appended as runs end. What is there is not run again."""
+"""The files of results: one JSON object a line, one line a run, appended as runs end. What is there is not run again.
+
+They are kept in the project, packed, so that a change of ours is compared without running the peers again.
+"""
 
 import json
 import math
+import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,13 +28,12 @@ class RunKey:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """What is kept of a run. Lists are in the order in which trials ended; `cpu` and `wall` in the order of asking."""
+    """What is kept of a run. Lists are in the order in which trials ended; `cpu` in the order of asking."""
 
     key: RunKey
     observed: list[float | None]
     true: list[float]
     cpu: list[float]
-    wall: list[float]
     errors: list[str]
 
 
@@ -42,7 +45,6 @@ def run_of(key: RunKey, steps: list[Step]) -> Run:
         observed=[step.outcome.observed for step in steps],
         true=[step.outcome.true for step in steps],
         cpu=[step.suggestion.cpu for step in asked],
-        wall=[step.suggestion.wall for step in asked],
         errors=[step.suggestion.error for step in asked if step.suggestion.error],
     )
 
@@ -51,10 +53,9 @@ def write(path: Path, run: Run) -> None:
     """Append a run, whole or not at all."""
     entry: dict[str, Any] = {
         **{name: getattr(run.key, name) for name in RunKey.__slots__},
-        "observed": run.observed,
-        "true": [value if math.isfinite(value) else None for value in run.true],
+        "observed": [None if value is None else _short(value) for value in run.observed],
+        "true": [_short(value) if math.isfinite(value) else None for value in run.true],
         "cpu": run.cpu,
-        "wall": run.wall,
         "errors": run.errors,
     }
     append(path, entry)
@@ -68,9 +69,13 @@ def read(path: Path) -> Iterator[Run]:
             observed=entry["observed"],
             true=[math.inf if value is None else value for value in entry["true"]],
             cpu=entry["cpu"],
-            wall=entry["wall"],
             errors=entry["errors"],
         )
+
+
+def _short(value: float) -> float:
+    """Six significant digits: what is told apart by less is luck, and the files stay small."""
+    return float(f"{value:.6g}")
 
 
 def version_of_most_runs(runs: Iterable[Run], optimiser: str) -> str | None:
@@ -108,3 +113,23 @@ def entries(path: Path) -> Iterator[dict[str, Any]]:
         except ValueError:
             continue
         yield entry
+
+
+def keep(packed: Path, folder: Path, names: Iterable[str]) -> None:
+    """Pack files of a folder, named relative to it; the same files make the same archive, whenever and by whomever."""
+    with tarfile.open(packed, "w:xz", preset=9) as archive:
+        for name in sorted(names):
+            entry = tarfile.TarInfo(name)
+            entry.size = (folder / name).stat().st_size
+            with (folder / name).open("rb") as content:
+                archive.addfile(entry, content)
+
+
+def unpack(packed: Path, folder: Path) -> None:
+    """What was kept, where the folder has no file of that name; what was measured since stays as it is."""
+    if not packed.is_file():
+        return
+    with tarfile.open(packed) as archive:
+        for entry in archive:
+            if not (folder / entry.name).exists():
+                archive.extract(entry, folder, filter="data")

@@ -16,7 +16,7 @@ from benchmarks.search.analysis import (
     ranks,
     values_taken_home,
 )
-from benchmarks.search.results import Run, RunKey, read, write
+from benchmarks.search.results import Run, RunKey, keep, read, unpack, write
 
 _POOL = RandomPool(observed=np.arange(400.0), true=np.arange(400.0))
 
@@ -72,13 +72,34 @@ def test_an_interval_is_around_its_value_and_repeatable() -> None:
 def test_runs_are_read_back_and_a_torn_line_is_no_run(tmp_path: Path) -> None:
     """Ctrl-C in the middle of writing costs that run, and nothing else."""
     key = RunKey(optimiser="o", version="1", problem="p", problem_version="2", setting="2x1", seed=3)
-    run = Run(key=key, observed=[None, 1.0], true=[math.inf, 1.5], cpu=[0.1, 0.2], wall=[0.1, 0.3], errors=["no"])
+    run = Run(key=key, observed=[None, 1.0], true=[math.inf, 1.5], cpu=[0.1, 0.2], errors=["no"])
     path = tmp_path / "results.jsonl"
     write(path, run)
     with path.open("a") as file:
         file.write('{"optimiser": "o", "ver')
 
     assert [run] == list(read(path))
+
+
+def test_what_is_kept_comes_back_beside_what_was_measured_since(tmp_path: Path) -> None:
+    """The same files make the same archive; nothing that is there is written over."""
+    measured, later = tmp_path / "measured", tmp_path / "later"
+    for path, content in (("results.jsonl", "old"), ("environments/light.json", "{}")):
+        (measured / path).parent.mkdir(parents=True, exist_ok=True)
+        (measured / path).write_text(content)
+    for archive, names in (
+        ("a", ["results.jsonl", "environments/light.json"]),
+        ("b", ["environments/light.json", "results.jsonl"]),
+    ):
+        keep(tmp_path / archive, measured, names)
+    later.mkdir()
+    (later / "results.jsonl").write_text("new")
+    unpack(tmp_path / "a", later)
+    unpack(tmp_path / "there is none", later)
+
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert "new" == (later / "results.jsonl").read_text()
+    assert "{}" == (later / "environments" / "light.json").read_text()
 
 
 def test_no_problem_is_both_for_choosing_and_for_reporting() -> None:

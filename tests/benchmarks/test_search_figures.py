@@ -51,7 +51,7 @@ def run(optimiser: str, problem: str, seed: int, values: Sequence[float], versio
         seed=seed,
     )
     times = [0.1] * len(values)
-    return Run(key=key, observed=list(values), true=list(values), cpu=times, wall=times, errors=[])
+    return Run(key=key, observed=list(values), true=list(values), cpu=times, errors=[])
 
 
 def figures(*runs: Run) -> Figures | None:
