@@ -1,19 +1,25 @@
 """The figures of a report, as functions of the results: no files, no clock.
 
+They are written in plotly's words, as its script in the browser reads them. Its Python objects would check those words
+each time, which takes longer than all the rest of a report; a test has them checked once.
+
 Texts of users (names, categories) are escaped: plotly reads a small HTML of its own in every text it draws.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-
-import plotly.graph_objects as go
+from typing import Any, TypeAlias
 
 from contracts.definitions import TrainingDefinition
 from contracts.ranges import CategoricalParameterRange, ParameterRange, ScalingType
 from tuner.dashboard import palette
 from tuner.dashboard.results import TrialResult, TuningResults
+
+#: Traces and a layout.
+Figure: TypeAlias = Mapping[str, Any]
+Trace: TypeAlias = Mapping[str, Any]
 
 #: Above this ratio of the greatest to the least value, an axis of positive values is logarithmic.
 _WIDE = 1000.0
@@ -58,41 +64,35 @@ def objective_axis(results: TuningResults) -> Axis:
     return Axis.of(values, with_bottom=any(not _has_height(trial) for trial in results.drawn))
 
 
-def objective_figure(results: TuningResults) -> go.Figure:
+def objective_figure(results: TuningResults) -> Figure:
     """The objective of each trial by its index, with the line of the best so far."""
     axis = objective_axis(results)
     last = max((trial.index for trial in results.drawn), default=1)
     line = [*results.best_so_far]
     if line and line[-1][0] < last:
         line.append((last, line[-1][1]))
-    figure = go.Figure(
-        go.Scatter(
-            x=[index for index, _ in line],
-            y=[value for _, value in line],
-            name="best so far",
-            mode="lines",
-            line={"color": palette.LINE, "width": 2, "shape": "hv"},
-            hoverinfo="skip",
-        )
+    best_so_far = _scatter(
+        x=[index for index, _ in line],
+        y=[value for _, value in line],
+        name="best so far",
+        mode="lines",
+        line={"color": palette.LINE, "width": 2, "shape": "hv"},
+        hoverinfo="skip",
     )
-    figure.add_traces(_marks(results, axis, lambda trial: trial.index, results.drawn))
-    figure.update_layout(
-        _layout(legend=True),
+    return _figure(
+        [best_so_far, *_marks(results, axis, lambda trial: trial.index, results.drawn)],
         xaxis={
-            **_AXIS,
             "title": _title("trial"),
             "range": [0.4, last + 0.6],
             "tickformat": "d",
             **({"dtick": 1} if last <= _MAX_TICKS_EACH else {}),
         },
-        yaxis={**_AXIS, **axis.layout, "title": _title(label(results.metric))},
+        yaxis={**axis.layout, "title": _title(label(results.metric))},
+        legend=True,
     )
-    return figure
 
 
-def hyperparameter_figure(
-    results: TuningResults, definition: TrainingDefinition, parameter: ParameterRange
-) -> go.Figure:
+def hyperparameter_figure(results: TuningResults, definition: TrainingDefinition, parameter: ParameterRange) -> Figure:
     """The objective of each trial of `definition` against one hyperparameter, in the scale in which the search sees it.
 
     All definitions share the axis of the objective, so that their figures can be compared. A trial in which the
@@ -105,16 +105,14 @@ def hyperparameter_figure(
         if parameter.name in trial.tuned and (len(results.definitions) == 1 or trial.definition == definition.name)
     ]
     name = parameter.name if len(results.definitions) == 1 else f"{definition.name}: {parameter.name}"
-    figure = go.Figure(_marks(results, axis, _place(parameter), of_it))
-    figure.update_layout(
-        _layout(),
-        xaxis={**_AXIS, **_parameter_axis(parameter), "title": _title(label(name))},
-        yaxis={**_AXIS, **axis.layout, "title": _title(label(results.metric))},
+    return _figure(
+        _marks(results, axis, _place(parameter), of_it),
+        xaxis={**_parameter_axis(parameter), "title": _title(label(name))},
+        yaxis={**axis.layout, "title": _title(label(results.metric))},
     )
-    return figure
 
 
-def front_figure(results: TuningResults) -> go.Figure | None:
+def front_figure(results: TuningResults) -> Figure | None:
     """The two objectives of each trial, with a line along the Pareto front; None for a job with one objective."""
     second = results.job.search.second_objective
     if second is None or not results.front:
@@ -124,9 +122,9 @@ def front_figure(results: TuningResults) -> go.Figure | None:
         ("others", "circle", palette.COMPLETED, 8, [t for t in results.trials if t.counts and t not in results.front]),
         ("Pareto front", "star", palette.BEST, 12, list(results.front)),
     )
-    figure = go.Figure(
+    return _figure(
         [
-            go.Scatter(
+            _scatter(
                 x=[trial.objective for trial in trials],
                 y=[trial.metrics.get(name) for trial in trials],
                 name=group,
@@ -147,17 +145,14 @@ def front_figure(results: TuningResults) -> go.Figure | None:
             )
             for group, symbol, colour, size, trials in groups
             if trials
-        ]
+        ],
+        xaxis={"title": _title(label(results.metric))},
+        yaxis={"title": _title(label(name))},
+        legend=True,
     )
-    figure.update_layout(
-        _layout(legend=True),
-        xaxis={**_AXIS, "title": _title(label(results.metric))},
-        yaxis={**_AXIS, "title": _title(label(name))},
-    )
-    return figure
 
 
-def curves_figure(results: TuningResults) -> go.Figure | None:
+def curves_figure(results: TuningResults) -> Figure | None:
     """The objective of each trial as it was printed, value by value; None where no trial printed more than one."""
     curves = [trial for trial in results.drawn if len(trial.curve) > 1]
     if not curves:
@@ -168,25 +163,19 @@ def curves_figure(results: TuningResults) -> go.Figure | None:
     failed = [trial for trial in others if not trial.is_running and not trial.counts]
     running = [trial for trial in others if trial.is_running]
     ended = [trial for trial in others if trial.counts]
-    figure = go.Figure(
-        [
-            trace
-            for trace in (
-                _curves(ended, "completed", palette.LINE, step),
-                _curves(failed, "failed", palette.FAILED, step, dash="dot"),
-                _curves(running, "running", palette.RUNNING, step, dash="dash"),
-                _curves(best, "best", palette.BEST, 1, width=2.5),
-            )
-            if trace is not None
-        ]
+    groups = (
+        _curves(ended, "completed", palette.LINE, step),
+        _curves(failed, "failed", palette.FAILED, step, dash="dot"),
+        _curves(running, "running", palette.RUNNING, step, dash="dash"),
+        _curves(best, "best", palette.BEST, 1, width=2.5),
     )
     axis = Axis.of([value for trial in curves for value in trial.curve], with_bottom=False)
-    figure.update_layout(
-        _layout(legend=True),
-        xaxis={**_AXIS, "title": _title("values printed (usually one an epoch)"), "tickformat": "d"},
-        yaxis={**_AXIS, **axis.layout, "title": _title(label(results.metric))},
+    return _figure(
+        [trace for trace in groups if trace is not None],
+        xaxis={"title": _title("values printed (usually one an epoch)"), "tickformat": "d"},
+        yaxis={**axis.layout, "title": _title(label(results.metric))},
+        legend=True,
     )
-    return figure
 
 
 def curve_step(results: TuningResults) -> int:
@@ -204,7 +193,7 @@ def label(text: str, longest: int = _MAX_LABEL) -> str:
 _Place = Callable[[TrialResult], float]
 
 
-def _marks(results: TuningResults, axis: Axis, place: _Place, shown: Sequence[TrialResult]) -> list[go.Scatter]:
+def _marks(results: TuningResults, axis: Axis, place: _Place, shown: Sequence[TrialResult]) -> list[Trace]:
     best, is_crowd = results.best, len(shown) >= _CROWD
     ended = [trial for trial in shown if trial.counts and trial is not best]
     groups = (
@@ -215,7 +204,7 @@ def _marks(results: TuningResults, axis: Axis, place: _Place, shown: Sequence[Tr
         ("best", "star", palette.BEST, 14, [best] if best is not None and best in shown else []),
     )
     return [
-        go.Scatter(
+        _scatter(
             x=[place(trial) for trial in trials],
             y=[trial.objective if _has_height(trial) else axis.bottom for trial in trials],
             name=name,
@@ -293,7 +282,7 @@ def _parameter_axis(parameter: ParameterRange) -> dict[str, object]:
 
 def _curves(
     trials: Iterable[TrialResult], name: str, colour: str, step: int, *, width: float = 1.3, dash: str = "solid"
-) -> go.Scatter | None:
+) -> Trace | None:
     """All curves of a group as one trace, cut by gaps: hundreds of traces would be slow to draw."""
     trials = list(trials)
     x: list[int | None] = []
@@ -306,7 +295,7 @@ def _curves(
         indices += [*(trial.index for _ in chosen), None]
     if not x:
         return None
-    return go.Scatter(
+    return _scatter(
         x=x,
         y=y,
         customdata=indices,
@@ -331,9 +320,19 @@ def _title(text: str) -> dict[str, object]:
     return {"text": text, "standoff": 12}
 
 
-def _layout(*, legend: bool = False) -> dict[str, object]:
+def _scatter(**words: object) -> Trace:
+    return {"type": "scatter", **words}
+
+
+def _figure(
+    traces: Sequence[Trace], *, xaxis: Mapping[str, object], yaxis: Mapping[str, object], legend: bool = False
+) -> Figure:
+    axes = {"xaxis": {**_AXIS, **xaxis}, "yaxis": {**_AXIS, **yaxis}}
+    return {"data": list(traces), "layout": {**_layout(legend=legend), **axes}}
+
+
+def _layout(*, legend: bool) -> dict[str, object]:
     return {
-        "template": "none",
         "autosize": True,
         "margin": {"l": 56, "r": 14, "t": 30 if legend else 10, "b": 44},
         "paper_bgcolor": "rgba(0,0,0,0)",

@@ -6,23 +6,22 @@ known by their hashes, and load nothing at all.
 
 import base64
 import hashlib
+import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 from html import escape
+from importlib.util import find_spec
 from pathlib import Path
 from shlex import quote
 from string import Template
-
-import plotly.graph_objects as go
-from plotly.io import to_json
-from plotly.offline import get_plotlyjs
 
 from contracts.jobs import JobStatus
 from contracts.ranges import CategoricalParameterRange
 from tuner.dashboard import palette
 from tuner.dashboard.csv_table import iso_time
 from tuner.dashboard.figures import (
+    Figure,
     curve_step,
     curves_figure,
     front_figure,
@@ -39,7 +38,7 @@ _LONG = 24
 def format_page(results: TuningResults) -> str:
     """The report of a tuning job as HTML."""
     figures = _figures(results)
-    plotly, script = get_plotlyjs(), _read("page.js")
+    plotly, script = _plotly(), _read("page.js")
     return Template(_read("page.html")).substitute(
         policy="default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; script-src "
         + " ".join(f"'sha256-{_hash(text)}'" for text in (plotly, script)),
@@ -64,7 +63,7 @@ def short_duration(seconds: float) -> str:
     return f"{hours} h {minutes:02d} min"
 
 
-def _figures(results: TuningResults) -> dict[str, go.Figure]:
+def _figures(results: TuningResults) -> dict[str, Figure]:
     """The figures by the id of the element that they are drawn in."""
     if not results.trials:
         return {}
@@ -256,16 +255,23 @@ def _moment(seconds: float) -> str:
 # What the page is made of
 
 
-def _figure_json(figure: go.Figure) -> str:
-    return str(to_json(figure, validate=False))
+def _figure_json(figure: Figure) -> str:
+    """A figure as JSON, which has no word for what is not a number: plotly draws nothing for null."""
+    return json.dumps(json.loads(json.dumps(figure), parse_constant=lambda _: None))
 
 
 def json_object(members: dict[str, str]) -> str:
-    """A JSON object of members that are JSON already, written so that it cannot end the element it stands in.
-
-    plotly writes ``<`` like this too, but does not promise to.
-    """
+    """A JSON object of members that are JSON already, written so that it cannot end the element it stands in."""
     return ("{" + ",".join(f'"{name}":{value}' for name, value in members.items()) + "}").replace("<", "\\u003c")
+
+
+@cache
+def _plotly() -> str:
+    """The script of plotly, from where its package has it: importing that takes longer than writing a report."""
+    package = find_spec("plotly")
+    assert package is not None
+    assert package.origin is not None
+    return Path(package.origin).with_name("package_data").joinpath("plotly.min.js").read_text(encoding="utf-8")
 
 
 @cache

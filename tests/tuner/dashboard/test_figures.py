@@ -11,6 +11,7 @@ from tuning_history import TuningHistory
 from contracts.jobs import SecondaryStatus
 from tuner.dashboard.figures import (
     Axis,
+    Figure,
     curves_figure,
     front_figure,
     hyperparameter_figure,
@@ -27,9 +28,14 @@ def results_of(history: TuningHistory) -> TuningResults:
     return read_results(history.store, history.name, history.now)
 
 
-def traces(figure: go.Figure) -> dict[str, Any]:
+def known(figure: Figure) -> go.Figure:
+    """A figure as plotly reads it, which refuses words and values that it does not know."""
+    return go.Figure(figure)
+
+
+def traces(figure: Figure) -> dict[str, Any]:
     """The traces by name."""
-    return {trace.name: trace for trace in figure.data}
+    return {trace.name: trace for trace in known(figure).data}
 
 
 def test_every_trial_is_marked_once_by_what_became_of_it(history: TuningHistory) -> None:
@@ -55,7 +61,7 @@ def test_failed_trials_are_crosses_below_all_values_and_inside_the_axis(history:
     failed = traces(figure)["failed"]
 
     assert "x" == failed.marker.symbol
-    assert figure.layout.yaxis.range[0] < failed.y[0] < 0.5
+    assert figure["layout"]["yaxis"]["range"][0] < failed.y[0] < 0.5
 
 
 def test_the_best_so_far_line_goes_on_to_the_last_trial(history: TuningHistory) -> None:
@@ -72,7 +78,7 @@ def test_a_logarithmic_range_gets_a_logarithmic_axis(history: TuningHistory) -> 
     history.add([0.5], tuned={"learning_rate": "0.0001"})
     results = results_of(history)
     (definition,) = results.definitions
-    axes = [hyperparameter_figure(results, definition, one).layout.xaxis for one in definition.ranges[:2]]
+    axes = [known(hyperparameter_figure(results, definition, one)).layout.xaxis for one in definition.ranges[:2]]
 
     assert ["log", "linear"] == [axis.type for axis in axes]
     assert axes[0].range[0] < math.log10(0.0001) < math.log10(0.1) < axes[0].range[1]
@@ -84,7 +90,7 @@ def test_categories_stand_side_by_side_each_with_its_trials(history: TuningHisto
         history.add([0.5], tuned={"optimizer": optimizer})
     results = results_of(history)
     (definition,) = results.definitions
-    figure = hyperparameter_figure(results, definition, definition.ranges[2])
+    figure = known(hyperparameter_figure(results, definition, definition.ranges[2]))
     places = {x for trace in figure.data for x in trace.x}
 
     assert ("sgd", "adam") == figure.layout.xaxis.ticktext
@@ -100,7 +106,7 @@ def test_texts_of_users_are_escaped_wherever_plotly_reads_html(store: Store) -> 
     history.add([0.5], tuned={"<b>name</b>": evil})
     results = results_of(history)
     (definition,) = results.definitions
-    figure = hyperparameter_figure(results, definition, definition.ranges[0])
+    figure = known(hyperparameter_figure(results, definition, definition.ranges[0]))
     texts = [figure.layout.xaxis.title.text, *figure.layout.xaxis.ticktext, *figure.data[0].hovertext]
 
     assert not [text for text in texts if "<a" in text or "<b>name" in text]
