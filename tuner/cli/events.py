@@ -74,8 +74,11 @@ class Event:
 def events_between(old: TuningSnapshot, new: TuningSnapshot) -> Iterator[Event]:
     """What happened from `old` to `new`, by trial; the new best comes last."""
     before = {trial.name: trial for trial in old.trials}
+    has_one_ended = False
     for trial in new.trials:
         earlier = before.get(trial.name)
+        if earlier is trial:  # the store hands over the same one until it changes
+            continue
         if trial.training_start_time is not None and (earlier is None or earlier.training_start_time is None):
             yield Event(kind=EventKind.STARTED, trial=trial, snapshot=new)
         summary = new.summary_of(trial)
@@ -83,6 +86,7 @@ def events_between(old: TuningSnapshot, new: TuningSnapshot) -> Iterator[Event]:
         if summary is not None and summary.count > (0 if known is None else known.count):
             yield Event(kind=EventKind.PROGRESS, trial=trial, snapshot=new)
         if trial.is_finished and (earlier is None or not earlier.is_finished):
+            has_one_ended = True
             yield Event(kind=EventKind.ENDED, trial=trial, snapshot=new)
-    if new.best is not None and (old.best is None or old.best.name != new.best.name):
+    if has_one_ended and new.best is not None and (old.best is None or old.best.name != new.best.name):
         yield Event(kind=EventKind.BEST, trial=new.best, snapshot=new)

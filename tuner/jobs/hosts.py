@@ -287,6 +287,7 @@ class RunningHosts:
         """Ask the engine about a container, and see to it that its log comes; in a thread."""
         state = self._engine.state(member.container_id)
         if state.status is ContainerStatus.EXITED:
+            member.intake.begin_rest()  # the engine gives it while it answers the rest
             signals, engine_started = self._engine.signals(member.container_id, state), self._engine.started_at()
             member.intake.await_rest()
             return _Look(state=state, signals=signals, engine_started=engine_started)

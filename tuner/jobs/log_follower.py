@@ -128,6 +128,10 @@ class LogFollower:
                 break
         return taken
 
+    def begin_rest(self) -> None:
+        """Once the container has exited, in another thread than `take`: begin what `await_rest` waits for."""
+        self._read_back()
+
     def await_rest(self, seconds: float) -> None:
         """Once the container has exited, in another thread than `take`: read its whole log, for `read_rest` to have."""
         deadline = self._clock() + seconds

@@ -98,6 +98,10 @@ class LogIntake:
         )
         self._next_ledger = self._clock() + _LEDGER_SECONDS
 
+    def begin_rest(self) -> None:
+        """Once the container has exited, in any thread: begin to read what `await_rest` waits for."""
+        self._follower.begin_rest()
+
     def await_rest(self) -> None:
         """Once the container has exited, in any thread: wait a while until `finish` need not wait."""
         self._follower.await_rest(_REST_SECONDS)

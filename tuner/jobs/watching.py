@@ -142,6 +142,7 @@ class Watch:
         self._running[job.name] = RunningHosts(bench.engine, members, bench.engine_threads)
         if (checkpoints := bench.checkpoints_of(job)) is not None:
             checkpoints.start()
+        bench.activity.set()  # a first look at once: it may have ended already
 
     def _objective_watch(self, job: TrainingJobRecord) -> ObjectiveWatch | None:
         """Of a trial: what warns where its objective does not appear. None once it has, or the warning is there."""
