@@ -6,7 +6,7 @@ reached. It holds nothing that does not follow from the store: a new controller 
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -22,7 +22,7 @@ from tuner.profile import HostProfile
 from tuner.search.completion import is_complete
 from tuner.search.learning_curves import Course
 from tuner.search.stopping_report import Rule
-from tuner.stopping import courses_of, places_of, rule_of
+from tuner.stopping import Courses, places_of, rule_of
 from tuner.store.records import (
     JobRecord,
     TrainingJobRecord,
@@ -72,6 +72,7 @@ class Controller:
         self._others = others or {}
         self._judged: dict[str, int] = {}  # how many reports of a trial have been judged for early stopping
         self._memories: dict[str, TuningMemory] = {}
+        self._courses: dict[str, Courses] = {}
 
     def step(self, *, begin: bool = True) -> None:
         """One round over all unfinished jobs. It does not wait.
@@ -83,7 +84,7 @@ class Controller:
         unfinished = self._store.unfinished_training_jobs()
         running = Counter(job.tuning_job for job in unfinished)
         tuning_jobs = self._store.tuning_jobs(unfinished=True)
-        self._memories = {job.name: self._memories[job.name] for job in tuning_jobs if job.name in self._memories}
+        self._forget_all_but({job.name for job in tuning_jobs})
         for tuning_job in tuning_jobs:
             if any(rule_of(tuning_job, definition) for definition in tuning_job.spec.definitions):
                 self._stop_early(tuning_job, [job for job in unfinished if job.tuning_job == tuning_job.name])
@@ -104,6 +105,10 @@ class Controller:
         self._runner.close()
         for other in self._others.values():
             other.close()
+
+    def _forget_all_but(self, tuning_jobs: Collection[str]) -> None:
+        self._memories = {name: memory for name, memory in self._memories.items() if name in tuning_jobs}
+        self._courses = {name: courses for name, courses in self._courses.items() if name in tuning_jobs}
 
     def _step_jobs(self, *, begin: bool) -> None:
         """Step all jobs, also after one has found the engine away: each has to learn that what it waits for failed."""
@@ -140,7 +145,7 @@ class Controller:
             self._stop_all(running)
             if not running:
                 self._end(job, trials)
-        elif (reason := why_hopeless(job, trials)) is not None:
+        elif (reason := why_hopeless(job, trials, memory.lost)) is not None:
             self._stop_all(running)
             if not running:
                 self._store.change_tuning_job_status(
@@ -224,7 +229,7 @@ class Controller:
             if rule is None:
                 continue
             places = places_of(job, definition, trials)
-            courses = courses_of(self._store, job, definition, trials)
+            courses = self._courses.setdefault(job.name, Courses(self._store, job)).of(definition, trials)
             for trial in fresh:
                 if places.get(trial.name) in courses:
                     self._judge(trial, places[trial.name], courses, rule)

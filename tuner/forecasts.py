@@ -7,6 +7,7 @@ from contracts.definitions import TrainingDefinition
 from contracts.jobs import ObjectiveStatus, StopReason
 from tuner.search.comparable import Run, forecasts
 from tuner.search.trials import Forecast
+from tuner.store.derived import Derived
 from tuner.store.records import TrainingJobRecord, TuningJobRecord
 from tuner.store.sqlite_store import Store
 
@@ -24,6 +25,10 @@ class Forecasts:
     store: Store
     job: TuningJobRecord
     _reports: dict[str, dict[str, Sequence[float]]] = field(default_factory=dict, init=False)
+    _was_stopped: dict[str | None, Derived[bool]] = field(init=False)  # with a value, by definition
+
+    def __post_init__(self) -> None:
+        self._was_stopped = {definition.name: Derived(self._is_stopped) for definition in self.job.spec.definitions}
 
     def of(self, trials: Sequence[TrainingJobRecord]) -> Mapping[str, Forecast]:
         """By name, what those of `trials` would have come to that were stopped with a value; nothing of the others.
@@ -39,7 +44,7 @@ class Forecasts:
         return found
 
     def _within(self, definition: TrainingDefinition, trials: Sequence[TrainingJobRecord]) -> Mapping[str, Forecast]:
-        if not any(self._has_value(trial) for trial in trials if trial.stop_reason in _BEFORE_THE_END):
+        if True not in self._was_stopped[definition.name].of(trials):
             return {}
         ended = [trial for trial in trials if self._has_value(trial)]
         reported = self._reported(definition.objective.metric_name, ended)
@@ -48,6 +53,9 @@ class Forecasts:
             values = reported.get(trial.name, [])
             runs[trial.name] = Run(values=values, is_cut_short=_is_cut_short(definition, trial, len(values)))
         return forecasts(runs, definition.objective.type)
+
+    def _is_stopped(self, trial: TrainingJobRecord) -> bool:
+        return trial.stop_reason in _BEFORE_THE_END and self._has_value(trial)
 
     def _has_value(self, trial: TrainingJobRecord) -> bool:
         return self.job.objective_status_of(trial) is ObjectiveStatus.SUCCEEDED

@@ -13,15 +13,15 @@ _LOST_IN_A_ROW = 5
 _REASON_LENGTH = 400
 
 
-def why_hopeless(job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> str | None:
-    """Why a tuning job is to fail, whose `trials` are by index; None where it may go on.
+def why_hopeless(job: TuningJobRecord, trials: Sequence[TrainingJobRecord], lost: int) -> str | None:
+    """Why a tuning job is to fail, whose `trials`, `lost` of them, are by index; None where it may go on.
 
     What once was hopeless stays so: trials that end afterwards, because they are stopped, change nothing.
     """
     first = in_places(trials)[:_HOPELESS_TRIALS]
     if len(first) == _HOPELESS_TRIALS and all(_has_failed(job, trial) for trial in first):
         return nothing_succeeded(len(trials))
-    last = _last_of_a_row(job, trials)
+    last = _last_of_a_row(job, trials) if lost >= _most_lost(job) else None
     return None if last is None else _the_machine_is_at_fault(job, trials, last)
 
 
@@ -48,9 +48,6 @@ def _most_lost(job: TuningJobRecord) -> int:
 
 def _last_of_a_row(job: TuningJobRecord, trials: Sequence[TrainingJobRecord]) -> TrainingJobRecord | None:
     """The trial with which the infrastructure had lost too many one after the other, in the order of their ends."""
-    failed = [trial for trial in trials if trial.failure_kind is not None]  # of thousands, most have not
-    if sum(trial.is_lost for trial in failed) < _most_lost(job):
-        return None
     since = job.begun_time
     ended = [
         (trial.end_time, trial.trial_index or 0, trial)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from contracts.tuning import CompletionCriteria
 from tuner.outlook import Outlook
 from tuner.search.completion import Progress, not_yet_met
+from tuner.store.parents import parent_jobs
 from tuner.store.records import TrainingJobRecord, TuningJobRecord, in_order_of_ending, values_as_they_came
 from tuner.store.sqlite_store import Store
 from tuner.suggestions import NextTrials
@@ -25,11 +26,13 @@ class TuningMemory:
     def __init__(self, job: TuningJobRecord, criteria: CompletionCriteria) -> None:
         self.job = job
         self.criteria = criteria
+        self.lost = 0  # how many were lost to the infrastructure
         self._count = 0
         self._ended = 0
         self._going_on: list[int] = []  # where those stand that had not ended
         self._last = (float("-inf"), 0)
         self._next_trials: NextTrials | None = None
+        self._parents: list[TuningJobRecord] = []
         self.outlook = Outlook(job)
         # Whichever definition's objective: all have the same direction.
         self.progress = Progress(criteria, job.spec.definitions[0].objective)
@@ -56,6 +59,7 @@ class TuningMemory:
         fresh = self._fresh(trials)
         self._going_on = [position for position in self._positions(trials) if trials[position].end_time is None]
         self._count = len(trials)
+        self.lost += sum(trial.is_lost for trial in fresh)
         for trial in in_order_of_ending(self.job, fresh):
             self._ended += 1
             self._last = _end(trial)
@@ -64,9 +68,10 @@ class TuningMemory:
             yield self._ended
 
     def next_trials(self, store: Store) -> NextTrials:
-        """What suggests trials; made anew at each call where there are parents, whose trials may have changed."""
-        if self._next_trials is None or self.job.spec.warm_start is not None:
-            self._next_trials = NextTrials.of(store, self.job)
+        """What suggests trials; made anew where a parent has come, gone, or been given more trials."""
+        parents = parent_jobs(store, self.job)
+        if self._next_trials is None or self._parents != parents:
+            self._next_trials, self._parents = NextTrials.of(store, self.job), parents
         return self._next_trials
 
     def _fresh(self, trials: Sequence[TrainingJobRecord]) -> list[TrainingJobRecord]:

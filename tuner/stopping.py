@@ -40,23 +40,43 @@ def places_of(
     One whose place another has taken has none. Values are compared within a definition: other algorithms learn at
     another pace, or print another metric.
     """
-    own = [trial.name for trial in in_places(trials) if job.definition_of(trial) == definition]
-    return {name: place for place, name in enumerate(own, start=1)}
+    own = in_places(trials)
+    if len(job.spec.definitions) > 1:
+        own = [trial for trial in own if job.definition_of(trial) == definition]
+    return {trial.name: place for place, trial in enumerate(own, start=1)}
 
 
-def courses_of(
-    store: Store, job: TuningJobRecord, definition: TrainingDefinition, trials: Sequence[TrainingJobRecord]
-) -> dict[int, Course]:
-    """What the trials of `definition` have reported, by place; those that have reported nothing are left out."""
-    places = places_of(job, definition, trials)
-    records = {trial.name: trial for trial in trials}
-    return {
-        places[name]: Course(
-            curve=[Report(time, value) for time, value in reports], finished=_finished(job, records[name])
-        )
-        for name, reports in store.reported(job.name, definition.objective.metric_name).items()
-        if name in places
-    }
+class Courses:
+    """What the trials of a tuning job have reported. One that has ended reports nothing more, so it is read once."""
+
+    def __init__(self, store: Store, job: TuningJobRecord) -> None:
+        self._store = store
+        self._job = job
+        self._ended: dict[str, dict[str, Course | None]] = {}  # by the names of their metric and of the trial
+
+    def of(self, definition: TrainingDefinition, trials: Sequence[TrainingJobRecord]) -> dict[int, Course]:
+        """Those of `trials` of `definition`, by place; without the trials that have reported nothing."""
+        ended = self._ended.setdefault(definition.objective.metric_name, {})
+        fresh = [trial for trial in trials if trial.name not in ended]
+        read = self._read(definition.objective.metric_name, fresh)
+        ended |= {trial.name: read[trial.name] for trial in fresh if trial.is_finished}
+        places = places_of(self._job, definition, trials)
+        found = {**ended, **read}.items()
+        return {places[name]: course for name, course in found if course is not None and name in places}
+
+    def _read(self, metric: str, trials: Sequence[TrainingJobRecord]) -> dict[str, Course | None]:
+        """What the store has of `trials`: at first of all at once, later of the few that are new or go on."""
+        names = [trial.name for trial in trials] if self._ended[metric] else None
+        reported = self._store.reported(self._job.name, metric, names)
+        return {
+            trial.name: Course(
+                curve=[Report(time, value) for time, value in reported[trial.name]],
+                finished=_finished(self._job, trial),
+            )
+            if trial.name in reported
+            else None
+            for trial in trials
+        }
 
 
 def _finished(job: TuningJobRecord, trial: TrainingJobRecord) -> float | None:
@@ -92,9 +112,9 @@ def stopping_report(
     Hyperband with the resource that the job names; else from one epoch to as many as the longest trial had. The
     forecast as the job's search file asks for it; else as it is asked for without further words.
     """
-    reports = []
+    reports, all_courses = [], Courses(store, job)
     for definition in job.spec.definitions:
-        courses = courses_of(store, job, definition, trials)
+        courses = all_courses.of(definition, trials)
         longest = max((len(course.curve) for course in courses.values()), default=1)
         objective = definition.objective
         rules = {
@@ -121,5 +141,5 @@ def shadow_of(store: Store, job: TuningJobRecord, trials: Sequence[TrainingJobRe
     if forecast is None or not forecast.shadow:
         return None
     (definition,) = job.spec.definitions  # a search file is for such jobs; so places are those of the search
-    courses = courses_of(store, job, definition, trials)
+    courses = Courses(store, job).of(definition, trials)
     return would_have(courses, forecast_rule(forecast, definition.objective), definition.objective)

@@ -1,6 +1,6 @@
 """The next trial of a tuning job: from its records to a strategy's suggestion.
 
-Nothing is remembered here but how records look to a search, so that those of thousands of trials are not turned over
+Nothing is remembered here but what is made of single records, so that those of thousands of trials are not turned over
 again after each.
 
 What the request says of the search (ranges, strategy, parents) meets what the store knows of the trials. Where a job
@@ -9,8 +9,8 @@ has several definitions, first one of them is chosen, then its strategy is asked
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import inf
-from operator import is_
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ from tuner.search.space import SearchSpace
 from tuner.search.strategy import make_strategy, trial_generator
 from tuner.search.surrogate import Surrogate
 from tuner.search.trials import Forecast, Parent, Trial
+from tuner.store.derived import Derived
 from tuner.store.parents import parent_jobs
 from tuner.store.records import TrainingJobRecord, TuningJobRecord, in_places
 from tuner.store.sqlite_store import Store
@@ -57,6 +58,10 @@ class NextTrials:
 
     job: TuningJobRecord
     of_definitions: "Sequence[Suggestions]"
+    _void: Derived[bool] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._void = Derived(self.job.is_void)
 
     @classmethod
     def of(cls, store: Store, job: TuningJobRecord) -> "NextTrials":
@@ -73,10 +78,10 @@ class NextTrials:
         places before it filled, and nothing else.
         """
         held = in_places(trials)
-        # Of thousands, most have neither failed nor been stopped.
-        for trial in [trial for trial in held if trial.failure_kind is not None or trial.stop_reason is not None]:
-            if self.job.is_void(trial):
-                return Suggested(place=trial.place or 0, definition=self.job.definition_of(trial), tuned=trial.tuned)
+        is_void = self._void.of(held)
+        if True in is_void:
+            trial = held[is_void.index(True)]
+            return Suggested(place=trial.place or 0, definition=self.job.definition_of(trial), tuned=trial.tuned)
         for suggestions in self._preferred_first(held):
             tuned = suggestions.next(held)
             if tuned is not None:
@@ -105,7 +110,7 @@ class Suggestions:
     space: SearchSpace = field(init=False)
     goal: Goal = field(init=False)
     belief: Belief | None = field(init=False)
-    _seen: tuple[list[TrainingJobRecord], list[Trial]] = field(default=([], []), init=False)
+    _seen: Derived[Trial] = field(init=False)
 
     def __post_init__(self) -> None:
         search = self.job.search
@@ -116,6 +121,7 @@ class Suggestions:
             second=search.second_objective,
         )
         self.belief = Belief(self.space, search.prior_belief) if search.prior_belief else None
+        self._seen = Derived(partial(as_trial, self.job))
 
     @classmethod
     def of(cls, store: Store, job: TuningJobRecord, definition: TrainingDefinition) -> "Suggestions":
@@ -158,23 +164,13 @@ class Suggestions:
         own = trials
         if len(self.job.spec.definitions) > 1:
             own = [trial for trial in trials if self.job.definition_of(trial) == self.definition]
-        seen, forecasts = self._see(own), self.forecasts.of(own)
+        seen, forecasts = self._seen.of(own), self.forecasts.of(own)
         if not forecasts:
             return seen
         return [
             replace(trial, forecast=forecasts[record.name]) if record.name in forecasts else trial
             for trial, record in zip(seen, own, strict=True)
         ]
-
-    def _see(self, records: Sequence[TrainingJobRecord]) -> list[Trial]:
-        """Records as a search sees them. The store hands over the same ones until they change; only others are read."""
-        known, seen = self._seen
-        found = seen[: len(records)]
-        for place in [place for place, is_known in enumerate(map(is_, records, known)) if not is_known]:
-            found[place] = as_trial(self.job, records[place])
-        found += [as_trial(self.job, record) for record in records[len(found) :]]
-        self._seen = list(records), list(found)
-        return found
 
     def history(self, trials: Sequence[TrainingJobRecord], generator: np.random.Generator) -> History:
         """What is known of this definition after `trials`, for a choice among definitions."""

@@ -8,6 +8,7 @@ from job_requests import training_request, tuning_request
 from parent_jobs import IDENTICAL, TRANSFER, ParentJob, warm_request
 
 from contracts.jobs import JobStatus, ObjectiveStatus, SecondaryStatus, StopReason
+from tuner.memory import TuningMemory
 from tuner.search.trials import Parent
 from tuner.store.sqlite_store import Store
 from tuner.suggestions import NextTrials, parents_of
@@ -226,3 +227,18 @@ def test_the_parents_reach_the_search(store: Store, kind: str) -> None:
     (suggestions,) = NextTrials.of(store, store.tuning_job("next")).of_definitions
 
     assert (expected, 1) == (suggestions.parents, len(expected[0].trials))
+
+
+def test_parents_are_read_once_and_again_where_one_was_given_more_trials(store: Store) -> None:
+    """What has ended does not change; but a parent can go on."""
+    parent = ParentJob(store)
+    parent.add(0.25)
+    store.create_tuning_job(warm_request(), random_seed=7, now=200.0)
+    store.change_tuning_job_status("first", JobStatus.COMPLETED, now=150.0)
+    job = store.tuning_job(warm_request()["HyperParameterTuningJobName"])
+    memory = TuningMemory(job, job.spec.completion)
+    first, again = memory.next_trials(store), memory.next_trials(store)
+    store.give_more_trials("first", 9, now=300.0)
+
+    assert first is again
+    assert first is not memory.next_trials(store)

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tuning_history import TuningHistory
+from tuning_history import OBJECTIVE, START, TuningHistory
 
 from contracts.jobs import SecondaryStatus, StopReason
-from tuner.stopping import FORECAST, HYPERBAND, MEDIAN, courses_of, rule_of, shadow_of, stopping_report
-from tuner.store.records import TuningJobRecord
+from tuner.stopping import FORECAST, HYPERBAND, MEDIAN, Courses, rule_of, shadow_of, stopping_report
+from tuner.store.records import Observation, TuningJobRecord
 from tuner.store.sqlite_store import Store
 
 SHADOW = {"EarlyStopping": {"Type": "Forecast", "FalseStopRate": 0.3, "Shadow": True}}
@@ -34,8 +34,39 @@ def ended(history: TuningHistory, extension: dict[str, Any] | None = None) -> di
     """When each trial came to its end by itself."""
     record = job(history, extension)
     trials = history.store.trials(history.name)
-    courses = courses_of(history.store, record, record.spec.definitions[0], trials)
+    courses = Courses(history.store, record).of(record.spec.definitions[0], trials)
     return {place: course.finished for place, course in courses.items()}
+
+
+def end_with(store: Store, trial: str, value: float) -> None:
+    """A trial that runs reports another value, and ends."""
+    later = START + 1000
+    store.record_observations(
+        trial, [Observation(host="algo-1", line=2, match=0, metric=OBJECTIVE, value=value, time=later)]
+    )
+    store.record_exit(trial, 0, now=later)
+    store.change_status(trial, SecondaryStatus.UPLOADING, now=later)
+    store.change_status(trial, SecondaryStatus.COMPLETED, now=later)
+
+
+def test_what_was_read_of_ended_trials_is_what_is_there(history: TuningHistory) -> None:
+    """One object that is asked after each event says what a new one says: of trials that run, end, or never report."""
+    record = job(history)
+    (definition,) = record.spec.definitions
+    kept = Courses(history.store, record)
+    running = history.add([0.1], status=None)
+    kept.of(definition, history.store.trials(history.name))
+    history.add(status=SecondaryStatus.FAILED)
+    history.add([0.3, 0.4])
+    found = [kept.of(definition, history.store.trials(history.name))]
+    end_with(history.store, running, 0.2)
+    history.add([0.5], status=None)
+    found.append(kept.of(definition, history.store.trials(history.name)))
+
+    assert [{1: 1, 3: 2}, {1: 2, 3: 2, 4: 1}] == [
+        {place: len(course.curve) for place, course in courses.items()} for courses in found
+    ]
+    assert Courses(history.store, record).of(definition, history.store.trials(history.name)) == found[-1]
 
 
 @pytest.mark.parametrize(

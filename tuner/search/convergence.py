@@ -123,7 +123,7 @@ def chance_by_surrogate(
         return found
 
     if space.size is not None and space.size <= _LOOK_AT_ALL:
-        tried = {space.key(configuration) for configuration in outcomes.configurations}
+        tried = space.keys(outcomes.configurations)
         left = [one for one in space.configurations() if space.key(one) not in tried]
         greatest = np.sort(chances(left))[::-1][:to_come] if left else np.zeros(0)
         return min(1.0, float(greatest.sum()))

@@ -21,5 +21,4 @@ class GridSearch:
 
         Raises ValueError for a space whose combinations cannot be counted, which validation refuses.
         """
-        tried = {space.key(trial.configuration) for trial in trials}
-        return next((c for c in space.configurations() if space.key(c) not in tried), None)
+        return space.first_without(space.keys(trial.configuration for trial in trials))

@@ -1,7 +1,8 @@
 """Random search: independent draws. Source: Bergstra and Bengio, JMLR 13 (2012)."""
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from operator import attrgetter
 
 import numpy as np
 
@@ -39,20 +40,20 @@ class RandomSearch:
     ) -> Configuration | None:
         """A configuration that no trial has; None when every one has been tried."""
         size = space.size
-        configurations = [trial.configuration for trial in trials]
-        if size is not None and len(configurations) >= size and len(_keys(space, configurations)) >= size:
+        configurations = list(map(attrgetter("configuration"), trials))
+        if size is not None and len(configurations) >= size and len(space.keys(configurations)) >= size:
             return None
         # Not only to learn more: with the parent's seed, the first draw is the parent's. Keys of thousands of trials
         # take longer than a look at each.
-        avoided_configurations = [*configurations, *self._known]
+        avoided_configurations = configurations + self._known
         drawn = None
         for drawn in itertools.islice(self._draws(space, generator), _DRAWS):
             if drawn not in avoided_configurations:
                 return drawn
         if size is None:  # so narrow that the same comes again and again, and too wide to be counted
             return drawn
-        tried = _keys(space, configurations)
-        avoided = tried | _keys(space, self._known)
+        tried = space.keys(configurations)
+        avoided = tried | space.keys(self._known)
         candidates = _others(space, avoided) or _others(space, tried)
         return candidates[int(generator.integers(len(candidates)))]
 
@@ -62,10 +63,6 @@ class RandomSearch:
             yield from (configuration for configuration in believed if space.allows(configuration))
         while True:
             yield space.sample(generator)
-
-
-def _keys(space: SearchSpace, configurations: Iterable[Mapping[str, str]]) -> set[tuple[str, ...]]:
-    return {space.key(configuration) for configuration in configurations}
 
 
 def _others(space: SearchSpace, keys: Collection[tuple[str, ...]]) -> list[Configuration]:

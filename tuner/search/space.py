@@ -7,7 +7,8 @@ ranges, some points are no configurations at all.
 """
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,7 @@ class SearchSpace:
         self.constraints = tuple(constraints)
         self._activity = Activity(self.ranges, self.conditions)
         self._is_whole = not self.conditions and not self.constraints
+        self._walked: list[tuple[tuple[str, ...], Configuration]] = []  # by key, what has come of `_walk`
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -197,13 +199,37 @@ class SearchSpace:
         inactive = self._activity.inactive_names(configuration)
         return tuple("" if name in inactive else configuration.get(name, "") for name in self.names)
 
+    def keys(self, configurations: Iterable[Mapping[str, str]]) -> set[tuple[str, ...]]:
+        """The keys of `configurations`, of which there may be thousands."""
+        if self._activity or len(self.ranges) <= 1:
+            return set(map(self.key, configurations))
+        return set(map(itemgetter(*self.names), configurations))
+
+    def first_without(self, keys: Collection[tuple[str, ...]]) -> Configuration | None:
+        """The first of `configurations` that has none of `keys`; None where each has one. Raises ValueError as that.
+
+        Who has tried thousands in this order asks again after each: they are written out once.
+        """
+        for key, configuration in self._walked:
+            if key not in keys:
+                return dict(configuration)
+        for configuration in self._walk:
+            self._walked.append((self.key(configuration), configuration))
+            if self._walked[-1][0] not in keys:
+                return dict(configuration)
+        return None
+
     def configurations(self) -> Iterator[Configuration]:
         """Every configuration once, the last range varying fastest; raises ValueError where they cannot be counted."""
         size = self.size
         if size is None:
             raise ValueError("the configurations of a space with a continuous range cannot be counted")
-        for number in range(size) if self._is_whole else self._listed:
-            yield self._configuration(int(number))  # not itertools.product, which would first write out every range
+        # Not itertools.product, which would first write out every range.
+        return (self._configuration(int(number)) for number in (range(size) if self._is_whole else self._listed))
+
+    @functools.cached_property
+    def _walk(self) -> Iterator[Configuration]:
+        return self.configurations()
 
     @property
     def _listed(self) -> NDArray[np.int64]:

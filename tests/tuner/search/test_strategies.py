@@ -103,6 +103,22 @@ def test_grid_search_goes_through_the_combinations_in_order() -> None:
     assert [("1", "y"), ("2", "y")] == [space.key(s) for s in suggestions(GridSearch(), space, 0, history)]
 
 
+@given(orders=st.lists(st.lists(st.integers(0, 8), max_size=9), max_size=5))
+def test_a_grid_that_was_walked_through_before_has_the_same_first_hole(orders: list[list[int]]) -> None:
+    """A job asks the same space after each trial; who explains its trials asks it of earlier ones."""
+
+    def space() -> SearchSpace:
+        ranges = [CategoricalParameterRange(name=name, values=("1", "2", "3")) for name in "ab"]
+        return SearchSpace(ranges)
+
+    kept, every = space(), list(space().configurations())
+    for order in orders:
+        trials = [Trial(index=index, configuration=every[number]) for index, number in enumerate(order, start=1)]
+        holes = [configuration for number, configuration in enumerate(every) if number not in order]
+
+        assert next(iter(holes), None) == GridSearch().suggest(kept, trials, trial_generator(0, 1))
+
+
 def test_the_last_untried_configuration_is_found_where_drawing_would_take_for_ever() -> None:
     """On a logarithmic scale a great integer among small ones is drawn once in thousands."""
     parameter = IntegerParameterRange(name="n", min_value=1, max_value=3000, scaling_type=ScalingType.LOGARITHMIC)
