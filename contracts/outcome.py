@@ -44,6 +44,7 @@ class LossCause(StrEnum):
     CONTAINER_REMOVED = "ContainerRemoved"  #: somebody removed a container
     CONTAINER_KILLED = "ContainerKilled"  #: somebody ended it with a signal, through the engine
     UNEXPLAINED_KILL = "UnexplainedKill"  #: SIGKILL from nobody knows whom, or an exit code that looks like it
+    EPOCH_TORN = "EpochTorn"  #: the process that fed a Pipe channel ended in the middle of an epoch
     IMAGE_MISSING = "ImageMissing"  #: the image was there when the job was submitted
     DISK_FULL = "DiskFull"
     DISK_FAILED = "DiskFailed"  #: an input/output error, a file system that has become read-only

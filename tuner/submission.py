@@ -162,7 +162,11 @@ def submit_training_job(
             )
         return existing
     _check_machine(image=spec.image, hosts=spec.hosts, engine=engine, profile=profile, gpus=gpus, say=say)
-    store.create_training_job(request, now=now, gpu_count=gpu_count(profile, spec.hosts))
+    try:
+        store.create_training_job(request, now=now, gpu_count=gpu_count(profile, spec.hosts))
+    except ResourceInUse:
+        if store.training_job(spec.name).request != request:
+            raise  # else another command has recorded the same job since we looked
     return store.training_job(spec.name)
 
 
@@ -186,9 +190,11 @@ def submit_processing_job(
         return existing
     if existing is None:
         _check_machine(image=spec.image, hosts=spec.hosts, engine=engine, profile=profile, gpus=gpus, say=say)
-    store.create_job(  # says in the service's words that the name is taken, where it is
-        JobKind.PROCESSING, request, now=now, gpu_count=gpu_count(profile, spec.hosts)
-    )
+    try:
+        store.create_job(JobKind.PROCESSING, request, now=now, gpu_count=gpu_count(profile, spec.hosts))
+    except ResourceInUse:  # in the service's words
+        if existing is not None or store.job(JobKind.PROCESSING, spec.name).request != request:
+            raise  # else another command has recorded the same job since we looked
     return store.job(JobKind.PROCESSING, spec.name)
 
 

@@ -1,102 +1,26 @@
-"""The faults of the matrix: what each does, and for which points, times or bytes it is tried."""
+"""The faults of the matrix."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from tempfile import mkdtemp
+from collections.abc import Sequence
 
 import faults_of_engines as engines
 import faults_of_homes as homes
 import faults_of_processes as processes
 from algorithm import script
-from invariants import Loss
-from scene import Stage, Undisturbed
-from small_disks import small_disk
-
-#: Tells for which numbers a fault is tried: of points mostly.
-Cases = Callable[[Undisturbed], Sequence[int]]
-_ENGINE_MEGABYTES = 48
-
-
-def every_point(undisturbed: Undisturbed) -> Sequence[int]:
-    """All of them; every other first, so that a run that is ended early has been everywhere."""
-    last = len(undisturbed.points)
-    return [*range(1, last + 1, 2), *range(2, last + 1, 2)]
-
-
-def spread(count: int) -> Cases:
-    """So many points, evenly over the whole job."""
-    return lambda undisturbed: [round((number + 0.5) * len(undisturbed.points) / count) for number in range(count)]
-
-
-def before(word: str, *, most: int) -> Cases:
-    """Points that have `word` in what they are, evenly chosen."""
-
-    def choose(undisturbed: Undisturbed) -> Sequence[int]:
-        found = [number for number, point in enumerate(undisturbed.points, start=1) if word in point]
-        step = max(1, len(found) // most)
-        return found[step // 2 :: step][:most]
-
-    return choose
-
-
-def each_of(*numbers: int) -> Cases:
-    """These."""
-    return lambda _: numbers
-
-
-def moments(step_milliseconds: int) -> Cases:
-    """So many milliseconds apart, from the beginning to the end of the job."""
-    return lambda undisturbed: range(step_milliseconds, int(undisturbed.seconds * 1000), step_milliseconds)
-
-
-@contextmanager
-def plain_stage() -> Iterator[Stage]:
-    """An engine as it comes."""
-    with Stage() as stage:
-        yield stage
-
-
-@contextmanager
-def restoring_stage() -> Iterator[Stage]:
-    """An engine whose containers live on when it dies."""
-    with Stage(live_restore=True) as stage:
-        yield stage
-
-
-@contextmanager
-def rotating_stage() -> Iterator[Stage]:
-    """An engine that was told to keep little of each log."""
-    with Stage("--log-opt=max-size=4k", "--log-opt=max-file=2") as stage:
-        yield stage
-
-
-@contextmanager
-def cramped_stage() -> Iterator[Stage]:
-    """An engine with a small disk of its own."""
-    folder = Path(mkdtemp(prefix="addisk-", dir="/tmp"))
-    with small_disk(folder, _ENGINE_MEGABYTES) as disk, Stage(images=folder, disk=disk) as stage:
-        yield stage
-    folder.rmdir()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fault:
-    """One row of the matrix.
-
-    `says` stands in the page. `play` injects it, for the numbers that `cases` gives in the long form and `short`, if
-    any, in the short one, and returns what was lost.
-    """
-
-    name: str
-    says: str
-    play: Callable[[Stage, int], list[Loss]]
-    cases: Cases
-    short: Cases | None = None
-    stage: Callable[[], AbstractContextManager[Stage]] = plain_stage
-    text: str = script()
-
+from fault import (
+    Fault,
+    at_work,
+    before,
+    cramped_stage,
+    each_of,
+    every_other_point,
+    every_point,
+    moments,
+    restoring_stage,
+    rotating_stage,
+    spread,
+)
+from single_scenes import ProcessingScene, TransformScene
+from tuning_scene import PipeScene
 
 FAULTS: Sequence[Fault] = (
     Fault(
@@ -186,6 +110,12 @@ FAULTS: Sequence[Fault] = (
         play=engines.host_rebooted,
         cases=spread(16),
         short=spread(1),
+    ),
+    Fault(
+        name="shutdown",
+        says="host shut down in order, and its containers obey: half trained, with exit code 0",
+        play=engines.host_shut_down,
+        cases=before("engine.", most=6),
     ),
     Fault(
         name="container-killed",
@@ -288,9 +218,147 @@ FAULTS: Sequence[Fault] = (
         play=homes.database_newer,
         cases=spread(4),
     ),
+    Fault(
+        name="pipe-kill-time",
+        says="Pipe mode: controller killed at moments 200 ms apart, in the middle of epochs too",
+        play=processes.killed_at_a_time,
+        cases=moments(200),
+        scene=PipeScene,
+    ),
+    Fault(
+        name="pipe-kill-point",
+        says="Pipe mode: controller killed right before or after a change, as above",
+        play=processes.killed_at_a_point,
+        cases=spread(12),
+        short=spread(1),
+        scene=PipeScene,
+    ),
+    Fault(
+        name="pipe-engine-stopped",
+        says="Pipe mode: engine stopped with its containers, and started again",
+        play=engines.engine_stopped,
+        cases=spread(4),
+        scene=PipeScene,
+    ),
+    Fault(
+        name="pipe-reboot",
+        says="Pipe mode: host rebooted",
+        play=engines.host_rebooted,
+        cases=spread(4),
+        scene=PipeScene,
+    ),
+    Fault(
+        name="pipe-container-removed",
+        says="Pipe mode: containers removed from outside",
+        play=engines.container_removed,
+        cases=before("engine.", most=4),
+        scene=PipeScene,
+    ),
+    Fault(
+        name="processing-kill-point",
+        says="processing job: controller killed right before or after every change",
+        play=processes.killed_at_a_point,
+        cases=every_point,
+        short=spread(2),
+        scene=ProcessingScene,
+    ),
+    Fault(
+        name="processing-kill-loop",
+        says="processing job: every process killed after so many points, as often as it takes",
+        play=processes.killed_again_and_again,
+        cases=each_of(30, 40, 50, 60),
+        scene=ProcessingScene,
+    ),
+    Fault(
+        name="processing-engine-killed",
+        says="processing job: engine killed and started again",
+        play=engines.engine_killed,
+        cases=at_work(5),
+        scene=ProcessingScene,
+    ),
+    Fault(
+        name="processing-engine-stopped",
+        says="processing job: engine stopped with its containers, and started again",
+        play=engines.engine_stopped,
+        cases=at_work(6),
+        scene=ProcessingScene,
+    ),
+    Fault(
+        name="processing-reboot",
+        says="processing job: host rebooted",
+        play=engines.host_rebooted,
+        cases=at_work(5),
+        scene=ProcessingScene,
+    ),
+    Fault(
+        name="processing-shutdown",
+        says="processing job: host shut down in order, and its container obeys",
+        play=engines.host_shut_down,
+        cases=at_work(4),
+        scene=ProcessingScene,
+    ),
+    Fault(
+        name="processing-container-killed",
+        says="processing job: container killed from outside",
+        play=engines.container_killed,
+        cases=at_work(5),
+        scene=ProcessingScene,
+    ),
+    Fault(
+        name="processing-container-removed",
+        says="processing job: container removed from outside",
+        play=engines.container_removed,
+        cases=at_work(5),
+        scene=ProcessingScene,
+    ),
+    Fault(
+        name="transform-kill-point",
+        says="transform job: controller killed right before or after every other change",
+        play=processes.killed_at_a_point,
+        cases=every_other_point,
+        short=spread(2),
+        scene=TransformScene,
+    ),
+    Fault(
+        name="transform-kill-loop",
+        says="transform job: every process killed after so many points, as often as it takes",
+        play=processes.killed_again_and_again,
+        cases=each_of(70, 80, 100, 120),
+        scene=TransformScene,
+    ),
+    Fault(
+        name="transform-engine-killed",
+        says="transform job: engine killed and started again",
+        play=engines.engine_killed,
+        cases=spread(4),
+        scene=TransformScene,
+    ),
+    Fault(
+        name="transform-engine-stopped",
+        says="transform job: engine stopped with its container, and started again",
+        play=engines.engine_stopped,
+        cases=spread(6),
+        scene=TransformScene,
+    ),
+    Fault(
+        name="transform-reboot",
+        says="transform job: host rebooted",
+        play=engines.host_rebooted,
+        cases=spread(4),
+        scene=TransformScene,
+    ),
+    Fault(
+        name="transform-container-killed",
+        says="transform job: container killed from outside",
+        play=engines.container_killed,
+        cases=before("engine.", most=4),
+        scene=TransformScene,
+    ),
+    Fault(
+        name="transform-container-removed",
+        says="transform job: container removed from outside",
+        play=engines.container_removed,
+        cases=before("engine.", most=4),
+        scene=TransformScene,
+    ),
 )
-
-
-def fault(name: str) -> Fault:
-    """The fault of that name; raises KeyError."""
-    return {one.name: one for one in FAULTS}[name]

@@ -11,6 +11,7 @@ from cutting_socket import CuttingSocket
 from invariants import Loss
 from processes import Command
 from scene import Scene, Stage
+from tuning_scene import TuningScene
 
 from tuner.cli.exit_codes import ExitCode
 from tuner.engine.docker_engine import DockerEngine
@@ -39,7 +40,7 @@ def engine_stopped(stage: Stage, point: int) -> list[Loss]:
         with scene.held(point) as command:
             scene.engine.stop()
             _until_engine_is_back(scene, command)
-        return scene.finish(may_be_cut=True, reasons=(*_THE_MACHINE, "AlgorithmError"))
+        return scene.finish()
 
 
 def engine_replaced(stage: Stage, point: int) -> list[Loss]:
@@ -57,6 +58,16 @@ def host_rebooted(stage: Stage, point: int) -> list[Loss]:
         with scene.held(point) as command:
             command.signal(signal.SIGKILL)
             scene.engine.kill_with_containers()
+        scene.engine.start()
+        return scene.finish()
+
+
+def host_shut_down(stage: Stage, point: int) -> list[Loss]:
+    """The machine goes down in order: our process is ended, then the engine with its containers, which obey."""
+    with stage.scene() as scene:
+        with scene.held(point) as command:
+            command.kill()
+            scene.engine.stop()
         scene.engine.start()
         return scene.finish()
 
@@ -86,7 +97,7 @@ def log_cut(stage: Stage, after: int) -> list[Loss]:
     with stage.scene() as scene:
         socket = scene.folder / "s"
         with CuttingSocket(socket, scene.engine.folder / "docker.sock", after=after) as cutting:
-            with scene.tune(environment={"DOCKER_HOST": cutting.host}) as command:
+            with scene.run(environment={"DOCKER_HOST": cutting.host}) as command:
                 scene.expect_exit(command, ExitCode.DONE)
             assert cutting.done
         return scene.finish()
@@ -105,7 +116,8 @@ def log_rotated(stage: Stage, point: int) -> list[Loss]:
 def infrastructure_stays_away(stage: Stage, index: int) -> list[Loss]:
     """Any container that one trial gets is killed at once, until its retries are used up."""
     with stage.scene(text=script(pause=1), RetryStrategy={"MaximumRetryAttempts": 1}) as scene:
-        with scene.tune() as command, DockerEngine(scene.engine.host) as engine:
+        assert isinstance(scene, TuningScene)
+        with scene.run() as command, DockerEngine(scene.engine.host) as engine:
 
             def is_lost() -> bool:
                 trial = next((one for one in scene.trials() if one.trial_index == index), None)
@@ -129,9 +141,9 @@ def image_removed(stage: Stage, point: int) -> list[Loss]:
             command.go_on()
             _wait_for_notice(scene, command)
             scene.restore_image()
-            scene.expect_exit(command, *_MACHINE_EXITS, ExitCode.BAD_INPUT)
+            scene.expect_exit(command, *_MACHINE_EXITS)
         api.close()
-        return scene.finish(may_be_cut=True, reasons=("no image", "InternalServerError"))
+        return scene.finish()
 
 
 def gpu_refused(stage: Stage, point: int) -> list[Loss]:
@@ -143,7 +155,7 @@ def gpu_refused(stage: Stage, point: int) -> list[Loss]:
             _wait_for_notice(scene, command)
             scene.engine.refuse_gpus(refuse=False)
             scene.expect_exit(command, *_MACHINE_EXITS)
-        return scene.finish(may_be_cut=True, reasons=("GPU", "initialization error"))
+        return scene.finish()
 
 
 def engine_disk_full(stage: Stage, point: int) -> list[Loss]:

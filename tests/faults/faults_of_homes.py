@@ -33,7 +33,7 @@ def disk_full(stage: Stage, point: int) -> list[Loss]:
             disk.fill()
             command.go_on()
             scene.expect_exit(command, ExitCode.DONE, ExitCode.MACHINE)
-        with scene.tune() as again:
+        with scene.run() as again:
             scene.expect_exit(again, ExitCode.DONE, ExitCode.MACHINE)
             if again.exit_code == ExitCode.MACHINE:
                 scene.expect_words(again, "full", "No space")
@@ -56,10 +56,10 @@ def disk_nearly_full(stage: Stage, point: int) -> list[Loss]:
 def home_read_only(stage: Stage, point: int) -> list[Loss]:
     """A killed command, and then a home in which nothing can be written; looking works, running says why not."""
     with stage.scene() as scene, small_disk(scene.home, _HOME_MEGABYTES) as disk:
-        with scene.tune(at=point) as command:
+        with scene.run(at=point) as command:
             command.wait()
         disk.make_read_only()
-        with scene.tune() as again:
+        with scene.run() as again:
             scene.expect_exit(again, ExitCode.MACHINE)
             scene.expect_words(again, "read-only", "readonly", "Read-only")
         looked_at(scene, ExitCode.DONE, ExitCode.BAD_INPUT)
@@ -83,9 +83,9 @@ def database_locked(stage: Stage, point: int) -> list[Loss]:
 def database_locked_for_long(stage: Stage, point: int) -> list[Loss]:
     """Another program holds the database for longer than ours wait: they say so, and go on when it is over."""
     with stage.scene() as scene:
-        with scene.tune(at=point) as command:
+        with scene.run(at=point) as command:
             command.wait()
-        with _held_database(scene.database), scene.tune() as again:
+        with _held_database(scene.database), scene.run() as again:
             scene.expect_exit(again, ExitCode.MACHINE)
             scene.expect_words(again, "locked")
         return scene.finish()
@@ -94,7 +94,7 @@ def database_locked_for_long(stage: Stage, point: int) -> list[Loss]:
 def database_corrupted(stage: Stage, point: int) -> list[Loss]:
     """A killed command, and then a file that is no database any more, in each of several ways; then the backup."""
     with stage.scene() as scene:
-        with scene.tune(at=point) as command:
+        with scene.run(at=point) as command:
             command.wait()
         for spoil in (_overwrite_beginning, _overwrite_middle, _cut_short):
             with _spoilt(scene, spoil):
@@ -105,7 +105,7 @@ def database_corrupted(stage: Stage, point: int) -> list[Loss]:
 def database_newer(stage: Stage, point: int) -> list[Loss]:
     """A killed command, and then a database that a newer version has written."""
     with stage.scene() as scene:
-        with scene.tune(at=point) as command:
+        with scene.run(at=point) as command:
             command.wait()
         with _spoilt(scene, _make_newer):
             _refuses(scene, "newer Algodock")
@@ -115,7 +115,7 @@ def database_newer(stage: Stage, point: int) -> list[Loss]:
 def _refuses(scene: Scene, *words: str) -> None:
     """Commands refuse the database, say what is the matter, and leave the file as it is."""
     before = _digest(scene.database)
-    for arguments in (("tune", scene.job_file), ("list",), ("show", "tune")):
+    for arguments in (scene.arguments, ("list",), ("show", scene.job)):
         with scene.command(*arguments) as command:
             scene.expect_exit(command, ExitCode.MACHINE)
             scene.expect_words(command, *words)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from command_line import wait_until
 from invariants import Invariant, Loss
-from scene import JOB, Scene, Stage
+from scene import Scene, Stage
 
 from tuner.cli.exit_codes import ExitCode
 
@@ -21,7 +21,7 @@ _PATIENCE_SECONDS = 3.0
 def killed_at_a_point(stage: Stage, point: int) -> list[Loss]:
     """SIGKILL at one point; then the same command again."""
     with stage.scene() as scene:
-        with scene.tune(at=point) as command:
+        with scene.run(at=point) as command:
             scene.expect_exit(command, ExitCode.DONE, -signal.SIGKILL)
         return scene.finish()
 
@@ -29,7 +29,7 @@ def killed_at_a_point(stage: Stage, point: int) -> list[Loss]:
 def killed_at_a_time(stage: Stage, milliseconds: int) -> list[Loss]:
     """SIGKILL so long after the start, wherever the process is then."""
     with stage.scene() as scene:
-        with scene.tune() as command:
+        with scene.run() as command:
             deadline = time.monotonic() + milliseconds / 1000
             wait_until(lambda: time.monotonic() > deadline or command.exit_code is not None, "the moment")
             command.kill()
@@ -40,9 +40,9 @@ def killed_again_and_again(stage: Stage, life: int) -> list[Loss]:
     """Every process is killed after so many points, until one gets to the end before that."""
     with stage.scene() as scene:
         for _ in range(_MOST_LIVES):
-            with scene.tune(at=life) as command:
+            with scene.run(at=life) as command:
                 scene.expect_exit(command, ExitCode.DONE, -signal.SIGKILL)
-            if command.exit_code == ExitCode.DONE or scene.lost:
+            if scene.has_ended() or scene.lost:
                 break
         return scene.finish()
 
@@ -50,18 +50,18 @@ def killed_again_and_again(stage: Stage, life: int) -> list[Loss]:
 def killed_on_the_way_back(stage: Stage, point: int) -> list[Loss]:
     """SIGKILL in the middle; the process that goes on with it is killed at a point of its own."""
     with stage.scene() as scene:
-        half = len(stage.undisturbed(scene.text, {}).points) // 2
+        half = len(stage.undisturbed(scene.text).points) // 2
         for at in (half, point):
-            with scene.tune(at=at) as command:
+            with scene.run(at=at) as command:
                 scene.expect_exit(command, ExitCode.DONE, -signal.SIGKILL)
         return scene.finish()
 
 
 def follower_killed(stage: Stage, point: int) -> list[Loss]:
     """Commands that only look at a running job are killed: one that follows it, one that prints its logs."""
-    with stage.scene() as scene, scene.tune() as first:
+    with stage.scene() as scene, scene.run() as first:
         first.wait_for("started")
-        with scene.tune(at=point) as second, scene.command("list", at=point) as third:
+        with scene.run(at=point) as second, scene.command("list", at=point) as third:
             third.wait()
             second.wait_for("Following")
             second.kill()
@@ -71,7 +71,7 @@ def follower_killed(stage: Stage, point: int) -> list[Loss]:
 
 def second_controller(stage: Stage, point: int) -> list[Loss]:
     """The same command a second time while the first is at a point; both end well, one of them has done the work."""
-    with stage.scene() as scene, scene.held(point) as first, scene.tune() as second:
+    with stage.scene() as scene, scene.held(point) as first, scene.run() as second:
         second.wait_for("works", _PATIENCE_SECONDS)
         first.go_on()
         for command in (first, second):
@@ -81,7 +81,7 @@ def second_controller(stage: Stage, point: int) -> list[Loss]:
 
 def controller_killed_before_a_second(stage: Stage, point: int) -> list[Loss]:
     """A second command follows; the first is killed at its point, and the second takes over."""
-    with stage.scene() as scene, scene.held(point) as first, scene.tune() as second:
+    with stage.scene() as scene, scene.held(point) as first, scene.run() as second:
         second.wait_for("works", _PATIENCE_SECONDS)
         first.kill()
         scene.expect_exit(second, ExitCode.DONE)
@@ -93,7 +93,7 @@ def stopped_controller(stage: Stage, point: int) -> list[Loss]:
     with stage.scene() as scene, scene.held(point) as first:
         first.signal(signal.SIGSTOP)
         first.go_on()
-        with scene.command("list") as looking, scene.tune() as second:
+        with scene.command("list") as looking, scene.run() as second:
             scene.expect_exit(looking, ExitCode.DONE)
             second.wait_for("works", _PATIENCE_SECONDS)
             first.signal(signal.SIGCONT)
@@ -108,7 +108,7 @@ def stopped_controller(stage: Stage, point: int) -> list[Loss]:
 def clock_jumps_back(stage: Stage, looks: int) -> list[Loss]:
     """From one look at the clock to the next it is an hour earlier."""
     with stage.scene() as scene:
-        with scene.tune(clock=_jumping(looks)) as command:
+        with scene.run(clock=_jumping(looks)) as command:
             scene.expect_exit(command, ExitCode.DONE)
         return scene.finish(clock_is_true=False)
 
@@ -120,7 +120,7 @@ def _jumping(looks: int) -> Callable[[], float]:
 
 def looked_at(scene: Scene, *codes: ExitCode) -> None:
     """What a person does first who finds something broken: look. It ends with one of `codes`, and says something."""
-    for arguments in (("list",), ("show", JOB)):
+    for arguments in (("list",), ("show", scene.job)):
         with scene.command(*arguments) as command:
             scene.expect_exit(command, *codes)
             if not command.output.strip():

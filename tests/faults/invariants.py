@@ -1,12 +1,13 @@
 """The six invariants, looked for in what a home and an engine hold after a fault; design, section 4.
 
-One function for all faults: whatever has happened, the same has to be true.
+One function for all faults that hit a tuning job, `losses`: whatever has happened, the same has to be true. The others
+are for jobs of every kind.
 """
 
 import itertools
 import sqlite3
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -35,8 +36,8 @@ class Invariant(IntEnum):
 
 #: What the matrix says of each.
 IN_WORDS = {
-    Invariant.TRIALS: "each trial once, with its true outcome and its model",
-    Invariant.METRICS: "each printed metric once, with its value",
+    Invariant.TRIALS: "each job once, with its true outcome and what it has made: models, outputs",
+    Invariant.METRICS: "each printed line once, and each metric with its value",
     Invariant.LEASES: "a GPU has one job; no lease outlives it",
     Invariant.LEFTOVERS: "nothing is left after `algodock down`",
     Invariant.SUGGESTIONS: "the same suggestions as without the fault",
@@ -80,18 +81,13 @@ def losses(home: Path, expected: Expectation) -> list[Loss]:
         trials = store.trials(expected.job)
         runs = {trial.name: _runs(profile, trial) for trial in trials}
         found = [
-            *_check(Invariant.TRIALS, _trials(store, profile, trials, runs, expected)),
-            *_check(Invariant.METRICS, _metrics(store, trials, runs)),
-            *_check(Invariant.LEASES, _gpus(runs, expected)),
-            *_check(Invariant.SUGGESTIONS, _suggestions(trials, expected)),
-            *_check(Invariant.STATUSES, _statuses(store, trials, expected)),
+            *check(Invariant.TRIALS, _trials(store, profile, trials, runs, expected)),
+            *check(Invariant.METRICS, _metrics(store, trials, runs)),
+            *gpu_losses(runs, expected.gpus),
+            *check(Invariant.SUGGESTIONS, _suggestions(trials, expected)),
+            *check(Invariant.STATUSES, _statuses(store, trials, expected)),
         ]
-    with sqlite3.connect(profile.database) as db:
-        leases = db.execute("SELECT count(*) FROM gpu_lease").fetchone()[0]
-        (health,) = db.execute("PRAGMA integrity_check").fetchone()
-    db.close()
-    found += _check(Invariant.LEASES, [f"{leases} leases outlive their jobs"] if leases else [])
-    return found + _check(Invariant.TRIALS, [f"the database: {health}"] if health != "ok" else [])
+    return found + home_losses(home)
 
 
 def leftovers(home: Path, engine: Engine) -> list[Loss]:
@@ -101,10 +97,26 @@ def leftovers(home: Path, engine: Engine) -> list[Loss]:
     left += [f"network {one.name}" for one in engine.networks(labels)]
     left += [f"FIFO {path}" for path in home.rglob("*") if path.is_fifo()]
     left += [f"unfinished {path}" for path in home.rglob("*.part")]
-    return list(_check(Invariant.LEFTOVERS, left))
+    return list(check(Invariant.LEFTOVERS, left))
 
 
-def _check(invariant: Invariant, texts: Iterator[str] | Sequence[str]) -> list[Loss]:
+def home_losses(home: Path) -> list[Loss]:
+    """What is wrong with a home in which all jobs have ended: leases that are left, a damaged database."""
+    with sqlite3.connect(HostProfile(home=home).database) as db:
+        leases = db.execute("SELECT count(*) FROM gpu_lease").fetchone()[0]
+        (health,) = db.execute("PRAGMA integrity_check").fetchone()
+    db.close()
+    found = check(Invariant.LEASES, [f"{leases} leases outlive their jobs"] if leases else [])
+    return found + check(Invariant.TRIALS, [f"the database: {health}"] if health != "ok" else [])
+
+
+def gpu_losses(runs: Mapping[str, Sequence[RunOfAlgorithm]], gpus: Sequence[str]) -> list[Loss]:
+    """What is wrong with the GPUs that the `runs` of jobs, by name, were given of these `gpus`."""
+    return check(Invariant.LEASES, _gpus(runs, gpus))
+
+
+def check(invariant: Invariant, texts: Iterator[str] | Sequence[str]) -> list[Loss]:
+    """These are losses of an invariant."""
     return [Loss(invariant=invariant, what=text) for text in texts]
 
 
@@ -198,10 +210,10 @@ def _metrics(store: Store, trials: Sequence[TrainingJobRecord], runs: dict[str, 
             yield f"trial {trial.trial_index}: the last of {recorded} is not {summary.last}"
 
 
-def _gpus(runs: dict[str, list[RunOfAlgorithm]], expected: Expectation) -> Iterator[str]:
+def _gpus(runs: Mapping[str, Sequence[RunOfAlgorithm]], gpus: Sequence[str]) -> Iterator[str]:
     every = [(name, run) for name, several in runs.items() for run in several]
     for name, run in every:
-        if run.gpu not in expected.gpus and run.surprise is None:
+        if run.gpu not in gpus and run.surprise is None:
             yield f"{name} was given {run.gpu!r}"
     for (one, first), (other, second) in itertools.combinations(every, 2):
         if (

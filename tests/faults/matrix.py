@@ -23,7 +23,8 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support"), str(Path(__file__).parent)]
 
-from catalogue import FAULTS, Fault  # noqa: E402 - the path has to be there first
+from catalogue import FAULTS  # noqa: E402 - the path has to be there first
+from fault import Fault  # noqa: E402
 from invariants import IN_WORDS, Invariant, Loss  # noqa: E402
 from preloaded import preload  # noqa: E402
 
@@ -112,8 +113,8 @@ def _share(text: str) -> tuple[int, int]:
 
 def _try(fault: Fault, record: Record, share: tuple[int, int], place: str) -> None:
     """Try all cases of a fault that have not been tried."""
-    with fault.stage() as stage:
-        cases = fault.cases(stage.undisturbed(fault.text, {}))
+    with fault.stage(fault.scene) as stage:
+        cases = fault.cases(stage.undisturbed(fault.text))
         left = [case for case in cases[share[0] - 1 :: share[1]] if not record.has(fault, case)]
         began = time.monotonic()
         for number, case in enumerate(left, start=1):

@@ -24,6 +24,8 @@ from tuner.profile import HostProfile
 #: Audit events of Python's file functions that change something; the first argument is a path.
 _CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink"}
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+#: How far a Pipe channel is is noted a hundred times a second while it waits for a reader: no places to be numbered.
+_NOTES_OF_FEEDS = "/feeds/"
 _STATEMENTS = ("BEGIN", "INSERT", "UPDATE", "DELETE", "COMMIT", "CREATE")
 #: The calls of an engine that change something or decide something.
 _CALLS = ("image", "create", "start", "state", "containers", "frames", "signal", "remove", "facts")
@@ -113,7 +115,7 @@ class Points:
         if not isinstance(path, str | bytes | os.PathLike):
             return  # a descriptor that is open already
         text = os.fsdecode(path)
-        if text.startswith(self._home):
+        if text.startswith(self._home) and _NOTES_OF_FEEDS not in text:
             self._inside.now = True  # what a point itself does is none
             try:
                 self.reach(f"before {event} {text.removeprefix(self._home)}")

@@ -4,6 +4,8 @@ import importlib
 
 _LATE = (
     "tuner.cli.tune",
+    "tuner.cli.process",
+    "tuner.cli.transform",
     "tuner.cli.down",
     "tuner.cli.list_jobs",
     "tuner.cli.show",

@@ -23,6 +23,7 @@ from tuner.cli.machine import Parts
 from tuner.cli.main import main
 
 _PR_SET_PDEATHSIG = 1
+_CLONE_NEWNET = 0x40000000
 #: No command of these tests takes longer; reaching it is a loss.
 DEADLINE_SECONDS = 180.0
 
@@ -34,8 +35,8 @@ class StillRunning(AssertionError):
 class Command:
     """``algodock ARGUMENTS`` as a process of its own.
 
-    `folder` is for its output; `environment` is added to ours. At point number `at` it does `deed`. `clock` is what it
-    takes for the time.
+    `folder` is for its output; `environment` is added to ours. It runs in the network namespace of the file `network`.
+    At point number `at` it does `deed`. `clock` is what it takes for the time.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Command:
         folder: Path,
         home: Path,
         environment: Mapping[str, str],
+        network: Path,
         at: int | None = None,
         deed: Deed = Deed.DIE,
         clock: Callable[[], float] = time.time,
@@ -54,6 +56,8 @@ class Command:
         self._output.touch()
         self.trace = folder / f"{number}.points"
         self._waiting = folder / f"{number}.waiting"
+        self.arguments = arguments
+        self._network = network
         self._status: int | None = None
         sys.stdout.flush()
         sys.stderr.flush()
@@ -133,7 +137,9 @@ class Command:
         code = 70
         with suppress(BaseException):
             os.setsid()
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # none outlives a run that is given up
+            libc = ctypes.CDLL(None)
+            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # none outlives a run that is given up
+            libc.setns(os.open(self._network, os.O_RDONLY), _CLONE_NEWNET)
             output = os.open(self._output, os.O_WRONLY | os.O_APPEND)
             for stream in (1, 2):
                 os.dup2(output, stream)

@@ -1,23 +1,23 @@
-"""Where faults happen: an engine of its own, a home, and one small tuning job that is run in it.
+"""Where faults happen: an engine of its own, a home, and one job that is run in it.
 
-The job is real: containers on a real engine, each with a GPU of its own as far as a machine without GPUs can show that
-(`PrivateEngine`, `gpu_hook`). It has three trials, two at a time; the second always fails.
+The jobs are real: containers on a real engine, each with a GPU of its own as far as a machine without GPUs can show
+that (`PrivateEngine`, `gpu_hook`). Which job it is, and what has to be true in the end, is for the kinds of scenes.
 """
 
+import copy
+import itertools
 import shutil
 import sqlite3
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import docker
-from algorithm import METRIC, REGEX, script
-from command_line import write_job
-from invariants import Expectation, Invariant, Loss, leftovers, losses
-from job_requests import tuning_request
+from invariants import Invariant, Loss, leftovers
 from points import Deed
 from private_engine import PrivateEngine
 from processes import Command, StillRunning
@@ -25,21 +25,17 @@ from shell_image import import_shell_image
 from small_disks import SmallDisk
 
 from tuner.cli.exit_codes import ExitCode
-from tuner.dashboard.report import HTML_NAME
 from tuner.engine.docker_engine import DockerEngine
-from tuner.store.records import TrainingJobRecord
-from tuner.store.sqlite_store import Store
 
-JOB = "tune"
 GPUS = ("GPU-a", "GPU-b")
-TRIALS = 3
 
 
 class Stage:
-    """An engine with the algorithm's images on it, for many scenes."""
+    """An engine with the algorithm's images on it, for many scenes of one kind; `of` gives it to another."""
 
     def __init__(
         self,
+        kind: "type[Scene]",
         *options: str,
         images: Path | None = None,
         disk: SmallDisk | None = None,
@@ -48,10 +44,17 @@ class Stage:
         self.engine = PrivateEngine(*options, gpu_hook=True, images=images, live_restore=live_restore)
         self.disk = disk
         self.folder = Path(tempfile.mkdtemp(prefix="adfaults-", dir="/tmp"))
+        self._kind = kind
         self._images: dict[str, str] = {}
         self._undisturbed: dict[str, Undisturbed] = {}
-        self._numbers = 0
+        self._numbers = itertools.count()
         self.engine.start()
+
+    def of(self, kind: "type[Scene]") -> "Stage":
+        """The same engine, for scenes of another kind."""
+        stage = copy.copy(self)
+        stage._kind = kind
+        return stage
 
     def image(self, text: str) -> str:
         """The image of a script, made at its first use."""
@@ -63,32 +66,35 @@ class Stage:
         """Make an image, or make it again."""
         api = docker.APIClient(base_url=self.engine.host)
         try:
-            return import_shell_image(api, "algodock-test/faults", tag, text, labels={})
+            return import_shell_image(
+                api, "algodock-test/faults", tag, text, labels={}, changes=('ENTRYPOINT ["/usr/local/bin/train"]',)
+            )
         finally:
             api.close()
 
     @contextmanager
     def scene(self, *, text: str | None = None, **request: Any) -> "Iterator[Scene]":
         """A home of its own; deleted afterwards."""
-        self._numbers += 1
-        folder = self.folder / f"{self._numbers}"
+        number = next(self._numbers)
+        folder = self.folder / f"{number}"
         folder.mkdir()
-        scene = Scene(self, folder, text or script(), request)
+        scene = self._kind(self, folder, text or self._kind.script, request, fails=number % 2 == 1)
         try:
             yield scene
         finally:
             scene.close()
             shutil.rmtree(folder, ignore_errors=True)
 
-    def undisturbed(self, text: str, request: Mapping[str, Any]) -> "Undisturbed":
+    def undisturbed(self, text: str | None = None, request: Mapping[str, Any] | None = None) -> "Undisturbed":
         """What the job comes to without a fault; found out at the first use."""
-        key = f"{text}{request}"
+        request = request or {}
+        key = f"{self._kind.__name__}{text}{request}"
         if key not in self._undisturbed:
-            with self.scene(text=text, **request) as scene, scene.tune() as command:
+            with self.scene(text=text, **request) as scene, scene.run() as command:
                 began = time.monotonic()
-                code = command.wait()
+                scene.expect_exit(command, ExitCode.DONE)
                 seconds = time.monotonic() - began
-                assert code == ExitCode.DONE, command.output
+                assert not scene.lost, scene.lost
                 self._undisturbed[key] = Undisturbed(scene.tuned(), command.points, seconds)
         return self._undisturbed[key]
 
@@ -113,65 +119,83 @@ class Undisturbed:
         self.seconds = seconds
 
 
-class Scene:
-    """One run of the job, and what happens to it."""
+class Scene(ABC):
+    """One run of a job, and what happens to it. `fails` says that it is one that fails, where there is a choice."""
 
-    def __init__(self, stage: Stage, folder: Path, text: str, request: Mapping[str, Any]) -> None:
+    #: What its image runs, unless it is given another text.
+    script: ClassVar[str]
+    #: The name of its job.
+    job: ClassVar[str]
+
+    def __init__(self, stage: Stage, folder: Path, text: str, request: Mapping[str, Any], *, fails: bool) -> None:
         self.stage = stage
         self.engine = stage.engine
         self.folder = folder
         self.home = folder / "home"
         self.lost: list[Loss] = []
         self.text = text
+        self.request = request
+        self.fails = fails
         self.image = stage.image(text)
-        self._request = request
-        wanted = {
-            "jobs": TRIALS,
-            "AlgorithmSpecification": {
-                "TrainingImage": self.image,
-                "TrainingInputMode": "File",
-                "MetricDefinitions": [{"Name": METRIC, "Regex": REGEX}],
-            },
-            "ResourceConfig": {"InstanceType": "ml.g4dn.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1},
-            **request,
-        }
-        document = tuning_request(JOB, image=self.image, **wanted)
-        document["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]["MetricName"] = METRIC
-        self.job_file = write_job(folder / "job.yaml", document)
+        self.arguments = self.prepare()
 
-    def tune(self, **options: Any) -> Command:
-        """Start the command that runs the job, or goes on with it."""
-        return self.command("tune", self.job_file, **options)
+    @abstractmethod
+    def prepare(self) -> Sequence[str]:
+        """Write the job file and what it needs; return the command that runs the job, or goes on with it."""
 
-    def command(self, *arguments: str, environment: Mapping[str, str] | None = None, **options: Any) -> Command:
-        """Start a command."""
-        variables = {"DOCKER_HOST": self.engine.host, "ALGODOCK_GPUS": ",".join(GPUS), **(environment or {})}
-        return Command(*arguments, folder=self.folder / "commands", home=self.home, environment=variables, **options)
+    @abstractmethod
+    def has_ended(self) -> bool:
+        """Whether the job has come to its end, and all that a command makes of it is there."""
+
+    @abstractmethod
+    def losses(self, **changes: Any) -> list[Loss]:
+        """All that is lost, once the job has ended; `changes` are of what is expected."""
+
+    @property
+    def code(self) -> ExitCode:
+        """The exit code of a command that has brought the job to its end."""
+        return ExitCode.DONE
 
     def tuned(self) -> list[dict[str, str]]:
         """What was suggested, trial by trial."""
-        return [dict(trial.tuned) for trial in self.trials()]
+        return []
 
-    def trials(self) -> list[TrainingJobRecord]:
-        """The trials so far."""
-        with Store(self.database) as store:
-            return store.trials(JOB)
+    def run(self, **options: Any) -> Command:
+        """Start the command that runs the job, or goes on with it."""
+        return self.command(*self.arguments, **options)
+
+    def command(self, *arguments: str, environment: Mapping[str, str] | None = None, **options: Any) -> Command:
+        """Start a command."""
+        return Command(
+            *arguments,
+            folder=self.folder / "commands",
+            home=self.home,
+            environment={"DOCKER_HOST": self.engine.host, "ALGODOCK_GPUS": ",".join(GPUS), **(environment or {})},
+            network=self.engine.network,
+            **options,
+        )
 
     @contextmanager
     def held(self, point: int) -> Iterator[Command]:
         """The command while it waits at a point, or has ended before; it goes on after the block."""
-        with self.tune(at=point, deed=Deed.WAIT) as command:
+        with self.run(at=point, deed=Deed.WAIT) as command:
             command.wait_at_its_point()
             yield command
 
     def expect_exit(self, command: Command, *codes: int) -> None:
-        """Wait for a command; an exit code that is not among `codes` is a loss."""
+        """Wait for a command; an exit code that is not among `codes` is a loss.
+
+        DONE stands for that of a job which has come to its end, whatever that is.
+        """
+        wanted = [
+            self.code if code == ExitCode.DONE and command.arguments == self.arguments else code for code in codes
+        ]
         try:
             code = command.wait()
         except (StillRunning, AssertionError) as error:
             self.lose(Invariant.MESSAGES, str(error))
             return
-        if code not in codes:
+        if code not in wanted:
             self.lose(Invariant.MESSAGES, f"exit code {code}:\n{command.output[-2000:]}")
         elif "Traceback" in command.output:
             self.lose(Invariant.MESSAGES, command.output[-2000:])
@@ -186,26 +210,18 @@ class Scene:
         self.lost.append(Loss(invariant=invariant, what=what))
 
     def finish(self, **changes: Any) -> list[Loss]:
-        """Give the same command again if need be, then look at everything; `changes` are of the Expectation."""
-        if not self._has_ended():
-            with self.tune() as command:
+        """Give the same command again if need be, then look at everything; `changes` are of what is expected."""
+        if not self.has_ended():
+            with self.run() as command:
                 self.expect_exit(command, ExitCode.DONE)
-            if not self._has_ended():
-                return [
-                    *self.lost,
-                    Loss(invariant=Invariant.TRIALS, what="the job and its report did not come to an end"),
-                ]
-        undisturbed = self.stage.undisturbed(self.text, self._request)
-        expected = Expectation(job=JOB, tuned=undisturbed.tuned, gpus=GPUS, **changes)
-        self.lost += losses(self.home, expected)
+            if not self.has_ended():
+                return [*self.lost, Loss(invariant=Invariant.TRIALS, what="the job did not come to its end")]
+        self.lost += self.losses(**changes)
         with self.command("down", "--yes") as down:
             self.expect_exit(down, ExitCode.DONE)
         with DockerEngine(self.engine.host) as engine:
             self.lost += leftovers(self.home, engine)
         return self.lost
-
-    def _has_ended(self) -> bool:
-        return (self.home / "tuning" / JOB / HTML_NAME).exists()
 
     @property
     def database(self) -> Path:

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 
 import matrix
 import pytest
-from catalogue import FAULTS, Fault
+from catalogue import FAULTS
+from fault import Fault
 from invariants import Invariant
 from preloaded import preload
 from scene import Stage
+from tuning_scene import TuningScene
 
 from tuner.engine.docker_engine import DockerEngine
 
@@ -18,7 +20,7 @@ pytestmark = pytest.mark.docker
 def stage(engine: DockerEngine) -> Iterator[Stage]:
     """An engine of these tests' own; where there is no ordinary one there is nothing to make it from."""
     preload()
-    with Stage() as made:
+    with Stage(TuningScene) as made:
         yield made
 
 
@@ -26,9 +28,10 @@ def stage(engine: DockerEngine) -> Iterator[Stage]:
 def test_nothing_is_lost(fault: Fault, stage: Stage) -> None:
     """Whatever happens, the same command brings the job to its end, and the invariants hold."""
     assert fault.short is not None
-    cases = fault.short(stage.undisturbed(fault.text, {}))
+    staged = stage.of(fault.scene)
+    cases = fault.short(staged.undisturbed(fault.text))
 
-    assert {case: [] for case in cases} == {case: matrix.played(fault, stage, case) for case in cases}
+    assert {case: [] for case in cases} == {case: matrix.played(fault, staged, case) for case in cases}
 
 
 def test_a_loss_is_seen_in_the_matrix() -> None:

@@ -20,6 +20,8 @@ _REFUSING_HOOK = "#!/bin/sh\necho 'nvidia-container-cli: initialization error' >
 class PrivateEngine:
     """A dockerd with everything below one temporary folder, in a network namespace of its own. Needs root.
 
+    The namespace stays the same when the engine is started again: `network` is its file, for processes that want to
+    reach what its containers publish.
     `options` are further ones of dockerd. With `gpu_hook` it accepts requests for GPUs, which are not there. `images`
     is where its images and containers are kept, if not in that folder. With `live_restore` its containers live on when
     it ends, as on machines where containerd is a service of its own.
@@ -34,6 +36,9 @@ class PrivateEngine:
         if live_restore:
             self._options += ["--live-restore", f"--containerd={self.folder}/containerd.sock"]
         self._images = images or self.folder / "images"
+        self.network = self.folder / "network"
+        self.network.touch()
+        subprocess.run(["unshare", f"--net={self.network}", "ip", "link", "set", "lo", "up"], check=True)
         self._process: subprocess.Popen[bytes] | None = None
         self._hook = self.folder / "bin" / "nvidia-container-runtime-hook"
         if gpu_hook:
@@ -58,8 +63,8 @@ class PrivateEngine:
         with log.open("wb") as file:
             self._process = subprocess.Popen(
                 [
-                    "unshare",
-                    "--net",
+                    "nsenter",
+                    f"--net={self.network}",
                     "dockerd",
                     f"--host={self.host}",
                     f"--data-root={self._images}",

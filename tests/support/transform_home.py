@@ -78,7 +78,7 @@ def transform_request(name: str, source: Path, output: Path, **members: Any) -> 
 
 
 class TransformHome:
-    """One home, one server for all its containers."""
+    """One home, one server for all its containers. Its clock is `ahead_seconds` ahead of the others."""
 
     def __init__(self, root: Path, server: BatchServer, gpus: tuple[str, ...] = ()) -> None:
         self.source, self.output = root / "in", root / "out"
@@ -88,12 +88,16 @@ class TransformHome:
         self.store = Store(self.profile.database)
         self.server = server
         self.activity = threading.Event()
+        self.ahead_seconds = 0.0
         self._gpus = gpus
         self.runner = self._runner()
 
     def _runner(self) -> TransformRunner:
-        leases = GpuLeases(self.store, self.engine, self.profile, time.time, gpus=self._gpus)
-        return TransformRunner(self.store, self.engine, self.profile, time.time, self.activity, leases=leases)
+        leases = GpuLeases(self.store, self.engine, self.profile, self._clock, gpus=self._gpus)
+        return TransformRunner(self.store, self.engine, self.profile, self._clock, self.activity, leases=leases)
+
+    def _clock(self) -> float:
+        return time.time() + self.ahead_seconds
 
     def restart(self) -> None:
         """Let go of all jobs, and put another runner in the place of this one."""

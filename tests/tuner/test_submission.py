@@ -1,6 +1,6 @@
 """Submission: what can be known beforehand is said beforehand, and leaves nothing behind."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +9,18 @@ from job_requests import training_request, tuning_request
 
 from contracts.jobs import JobStatus
 from tuner.engine.fake import FakeEngine
+from tuner.engine.protocol import ImageFacts
 from tuner.errors import GpuUnavailable, ImageNotFound, ResourceInUse
 from tuner.profile import HostProfile
-from tuner.store.records import TrainingJobRecord, TuningJobRecord
+from tuner.store.records import JobRecord, TrainingJobRecord, TuningJobRecord
 from tuner.store.sqlite_store import Store
-from tuner.submission import name_for_another_run, submit_training_job, submit_tuning_job
+from tuner.submission import (
+    name_for_another_run,
+    submit_processing_job,
+    submit_training_job,
+    submit_tuning_job,
+)
+from tuner.transform.submission import submit_transform_job
 
 Submit = Callable[..., TuningJobRecord]
 
@@ -168,3 +175,72 @@ def test_a_training_job_is_submitted_likewise(store: Store, fake_engine: FakeEng
     assert (1, first.name) == (first.gpu_count, second.name)
     with pytest.raises(ResourceInUse, match="Training job names must be unique"):
         submit_it(training_request())
+
+
+class Meanwhile(FakeEngine):
+    """An engine; while it is asked for an image, another command does something, once."""
+
+    def __init__(self) -> None:
+        super().__init__({"image": lambda _: 0})
+        self.other: Callable[[], object] | None = None
+
+    def image(self, reference: str) -> ImageFacts:
+        """As it is, after that."""
+        other, self.other = self.other, None
+        if other is not None:
+            other()
+        return super().image(reference)
+
+
+Record = TuningJobRecord | TrainingJobRecord | JobRecord
+
+
+def _processing_request(**members: Any) -> dict[str, Any]:
+    return {"ProcessingJobName": "clean", "AppSpecification": {"ImageUri": "image"}, **members}
+
+
+def _transform_request(**members: Any) -> dict[str, Any]:
+    return {
+        "TransformJobName": "batch",
+        "ModelName": "model",
+        "TransformInput": {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "file:///in"}}},
+        "TransformOutput": {"S3OutputPath": "file:///out"},
+        "TransformResources": {"InstanceType": "local", "InstanceCount": 1},
+        **members,
+    }
+
+
+def _submit_transform_job(request: Mapping[str, Any], **machine: Any) -> JobRecord:
+    return submit_transform_job(request, {"PrimaryContainer": {"Image": "image"}}, **machine)
+
+
+@pytest.mark.parametrize(
+    ("submit_it", "request_of", "another"),
+    [
+        (submit_tuning_job, tuning_request, {"jobs": 5}),
+        (submit_training_job, training_request, {"HyperParameters": {}}),
+        (submit_processing_job, _processing_request, {"Environment": {"A": "b"}}),
+        (_submit_transform_job, _transform_request, {"Environment": {"A": "b"}}),
+    ],
+)
+def test_two_commands_that_submit_the_same_job_at_once_both_have_it(
+    store: Store, submit_it: Callable[..., Record], request_of: Callable[..., dict[str, Any]], another: dict[str, Any]
+) -> None:
+    """The second is as quick as can be; where it asks for something else, one of the two is refused."""
+    engine = Meanwhile()
+    machine = {
+        "store": store,
+        "engine": engine,
+        "profile": HostProfile(home=Path("/home")),
+        "gpus": (),
+        "now": 1.0,
+        "say": lambda _: None,
+    }
+    engine.other = lambda: submit_it(request_of(), **machine)
+
+    assert request_of() == submit_it(request_of(), **machine).request
+
+    with Store(":memory:") as machine["store"]:
+        engine.other = lambda: submit_it(request_of(), **machine)
+        with pytest.raises(ResourceInUse):
+            submit_it(request_of(**another), **machine)

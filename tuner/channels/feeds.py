@@ -44,8 +44,13 @@ class ChannelFeeds:
 
     @property
     def problem(self) -> str | None:
-        """Why the job cannot end well: a channel cannot be read, or was torn; in the form of a failure reason."""
+        """Why the job cannot end well: a channel cannot be read; in the form of a failure reason."""
         return next((feeder.problem for feeder in self._feeders if feeder.problem is not None), None)
+
+    @property
+    def torn(self) -> str | None:
+        """How the container came to read a torn epoch, if it may have: it has to be run again."""
+        return next((feeder.torn for feeder in self._feeders if feeder.torn is not None), None)
 
     def finish_epochs(self) -> bool:
         """Begin no further epoch; return whether there is one that has not come to its end."""
@@ -54,7 +59,7 @@ class ChannelFeeds:
         return any(feeder.is_busy for feeder in self._feeders)
 
     def close(self) -> None:
-        """Stop feeding. A reader in the middle of an epoch sees its end, and the job cannot end well any more."""
+        """Stop feeding. A reader in the middle of an epoch sees its end, and the job has to start again."""
         for feeder in self._feeders:
             feeder.call_off()
         for feeder in self._feeders:
@@ -84,10 +89,12 @@ class _Feeder:
         self._called_off = threading.Event()
         self._enough = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"feed of {channel.name}", daemon=True)
-        self.problem = self._left_behind()
+        # What an earlier process has left.
+        self.problem = self._progress.problem if self._progress.state is FeedState.BROKEN else None
+        self.torn = self._torn() if self._progress.state is FeedState.FEEDING else None
 
     def start(self) -> None:
-        if self.problem is None:
+        if self.problem is None and self.torn is None:
             self._thread.start()
 
     @property
@@ -105,16 +112,11 @@ class _Feeder:
         if self._thread.ident is not None:
             self._thread.join(_JOIN_SECONDS)
 
-    def _left_behind(self) -> str | None:
-        """What an earlier process has left that keeps the job from ending well."""
-        if self._progress.state is FeedState.BROKEN:
-            return self._progress.problem
-        if self._progress.state is FeedState.FEEDING:
-            return (
-                f"InternalServerError: the process that fed Pipe channel {self._channel.name!r} ended in the middle of"
-                f" epoch {self._progress.epoch}, so the container read a torn epoch; run the job again"
-            )
-        return None
+    def _torn(self) -> str:
+        return (
+            f"the process that fed Pipe channel {self._channel.name!r} ended in the middle of epoch"
+            f" {self._progress.epoch}, so the container read a torn epoch"
+        )
 
     def _run(self) -> None:
         try:

@@ -22,6 +22,7 @@ from tuner.jobs.outcomes import (
     loss_of_ending,
     loss_of_missing,
     loss_of_refusal,
+    loss_of_torn_epoch,
     memory_advice,
     memory_in_words,
     needs_room,
@@ -91,6 +92,8 @@ class Endings:
             self._record_exit(job, running, [])
         elif running.problem is not None:
             self._fail(job, FailureKind.CLIENT, running.problem)
+        elif running.torn is not None:
+            self._lost(job, loss_of_torn_epoch(running.torn), running)
         elif job.interruption is not None:
             self._interrupted(job, running)
         else:

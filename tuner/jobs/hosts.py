@@ -125,6 +125,11 @@ class Feeds(Protocol):
         """Why the job cannot end well."""
         ...
 
+    @property
+    def torn(self) -> str | None:
+        """How the container came to read a torn epoch, if it may have."""
+        ...
+
     def finish_epochs(self) -> bool:
         """Begin no further epoch; return whether there is one that has not come to its end."""
         ...
@@ -241,6 +246,11 @@ class RunningHosts:
         """Why a channel cannot be fed, as a failure reason."""
         return next((feeds.problem for member in self.members for feeds in member.feeds if feeds.problem), None)
 
+    @property
+    def torn(self) -> str | None:
+        """How a container came to read a torn epoch of a channel, if one may have."""
+        return next((feeds.torn for member in self.members for feeds in member.feeds if feeds.torn), None)
+
     def finish_epochs(self) -> bool:
         """Begin no further epoch of a Pipe channel; return whether a container is still reading one."""
         reading = [feeds.finish_epochs() for member in self.members for feeds in member.feeds]  # each has to be told
@@ -309,6 +319,7 @@ class RunningHosts:
                 member.signals, member.engine_started = seen.signals, seen.engine_started
                 member.exit = replace(state, memory_peak_bytes=state.memory_peak_bytes or member.memory_peak_bytes)
             return
+        member.intake.saw_running(now)
         member.last_seen, member.memory_peak_bytes = now, state.memory_peak_bytes or member.memory_peak_bytes
         if member.intake.stream_has_ended:
             member.intake.follow_again()

@@ -63,6 +63,15 @@ class LogIntake:
         """Whether following has ended, because the container has or because the connection was lost."""
         return self._follower.has_ended
 
+    @property
+    def seen(self) -> float | None:
+        """When the container was last known to run, by this process or an earlier one."""
+        return self._record.seen
+
+    def saw_running(self, now: float) -> None:
+        """The container runs."""
+        self._record.saw_running(now)
+
     def follow_again(self) -> None:
         """Go on after a lost connection."""
         self._follower.follow()

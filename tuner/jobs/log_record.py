@@ -15,13 +15,17 @@ from tuner.store.ledger_table import LedgerEntry
 from tuner.store.records import Observation
 from tuner.store.sqlite_store import Store
 
+#: How often it is written down that a container runs which prints nothing, in seconds.
+_SEEN_SECONDS = 5.0
+
 
 class LogRecord:
     """Finds the metrics of one host of a job in its lines, counts what is read, and writes both to the store.
 
     A container that an earlier process has followed has an entry in the ledger already, which says how far it came.
     Everything is then read again from the beginning; the entry stays as it is until the reading has come so far.
-    `watch` warns while the container runs where the objective does not appear in its lines.
+    `watch` warns while the container runs where the objective does not appear in its lines. `seen` is when it was last
+    known to run, by this process or an earlier one.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class LogRecord:
         known = [one for one in store.ledger(kind, job) if (one.host, one.container) == (host, container)]
         self._earlier = known[0] if known else None
         self._written: LedgerEntry | None = None
+        self.seen = None if self._earlier is None else self._earlier.seen
 
     @property
     def recorded(self) -> LogPosition:
@@ -57,6 +62,10 @@ class LogRecord:
         if self._earlier is None:
             return LogPosition()
         return LogPosition(bytes=self._earlier.stream_bytes, digest=self._earlier.digest)
+
+    def saw_running(self, now: float) -> None:
+        """The container runs: that is written down every few seconds, for a process that finds it ended."""
+        self.seen = now - now % _SEEN_SECONDS
 
     @property
     def has_found(self) -> bool:
@@ -119,6 +128,7 @@ class LogRecord:
             last_time=self._last_time.decode("ascii", "replace"),
             stream_bytes=end.bytes,
             digest=end.digest,
+            seen=self.seen,
         )
         if has_come_so_far and entry != self._written:
             self._store.record_log(entry, self._observations)

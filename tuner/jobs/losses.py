@@ -1,10 +1,12 @@
 """Infrastructure losses of training jobs: seen, remembered, and answered with a fresh container or an end."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from contracts.jobs import SecondaryStatus
 from contracts.outcome import FailureKind, LossCause
 from tuner.engine.protocol import ContainerState
+from tuner.engine.witness import Witness
 from tuner.jobs.hosts import RunningHost, RunningHosts
 from tuner.jobs.log_intake import end_of_log
 from tuner.jobs.outcomes import Ending, Loss, retry_delay_seconds
@@ -22,26 +24,13 @@ class Losses:
 
     def endings(self, job: TrainingJobRecord, running: RunningHosts) -> list[Ending]:
         """What is known of the containers whose end decides for the job: of the first that failed, else of all."""
-        failed = running.first_failed
-        members = list(running.members) if failed is None else [failed]
         losses = self._bench.store.losses(job.name) if job.losses else []
-        kills = sum(loss.cause is LossCause.UNEXPLAINED_KILL for loss in losses)
-        return [self._ending(job, member, member.exit, kills=kills) for member in members if member.exit is not None]
-
-    def _ending(self, job: TrainingJobRecord, member: RunningHost, state: ContainerState, *, kills: int) -> Ending:
-        ending = Ending(
-            state=state,
-            signals=member.signals,
-            engine_started=member.engine_started,
-            last_seen=member.last_seen,
-            unexplained_kills=kills,
+        return endings_of(
+            running,
+            self._bench.witness,
+            gpus=self._bench.store.leased_gpus(job.name) if job.gpu_count else (),
+            unexplained_kills=sum(loss.cause is LossCause.UNEXPLAINED_KILL for loss in losses),
         )
-        if state.exit_code == _KILLED and not state.oom_killed:
-            ending = replace(ending, ran_out_of_memory=self._bench.witness.ran_out_of_memory(member.container_id))
-        if state.exit_code != 0 and job.gpu_count and state.started_at is not None:
-            gpus = self._bench.store.leased_gpus(job.name)
-            ending = replace(ending, gpu_trouble=self._bench.witness.gpu_trouble(gpus, state.started_at))
-        return ending
 
     def record(self, job: TrainingJobRecord, loss: Loss, running: RunningHosts | None = None) -> bool:
         """Remember a loss, and where the logs go on; return whether the job is to start again.
@@ -55,7 +44,7 @@ class Losses:
         if again:
             message = f"Starts again in {retry_delay_seconds(job.losses + 1):.0f} s: {loss.reason}"
         else:
-            message = FailureKind.INTERNAL.reason(f"lost for the {_ordinal(job.losses + 1)} time: {loss.reason}")
+            message = FailureKind.INTERNAL.reason(f"lost for the {ordinal(job.losses + 1)} time: {loss.reason}")
         store.record_loss(
             job.name,
             loss.cause,
@@ -85,6 +74,30 @@ class Losses:
         return max(started, min(now, *known))
 
 
-def _ordinal(number: int) -> str:
+def endings_of(running: RunningHosts, witness: Witness, *, gpus: Sequence[str], unexplained_kills: int) -> list[Ending]:
+    """What is known of the containers whose end decides for a job with these `gpus`: the first that failed, or all."""
+    failed = running.first_failed
+    members = list(running.members) if failed is None else [failed]
+    known = [(member, member.exit) for member in members if member.exit is not None]
+    return [_ending(member, state, witness, gpus=gpus, kills=unexplained_kills) for member, state in known]
+
+
+def _ending(member: RunningHost, state: ContainerState, witness: Witness, *, gpus: Sequence[str], kills: int) -> Ending:
+    ending = Ending(
+        state=state,
+        signals=member.signals,
+        engine_started=member.engine_started,
+        last_seen=member.intake.seen if member.last_seen is None else member.last_seen,
+        unexplained_kills=kills,
+    )
+    if state.exit_code == _KILLED and not state.oom_killed:
+        ending = replace(ending, ran_out_of_memory=witness.ran_out_of_memory(member.container_id))
+    if state.exit_code != 0 and gpus and state.started_at is not None:
+        ending = replace(ending, gpu_trouble=witness.gpu_trouble(gpus, state.started_at))
+    return ending
+
+
+def ordinal(number: int) -> str:
+    """The number as one of a row: 1st, 2nd, ..."""
     ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th") if number not in {11, 12, 13} else "th"
     return f"{number}{ending}"

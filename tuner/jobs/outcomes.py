@@ -72,6 +72,11 @@ def loss_of_missing() -> Loss:
     return Loss(cause=LossCause.CONTAINER_REMOVED, reason="the container was removed from outside")
 
 
+def loss_of_torn_epoch(how: str) -> Loss:
+    """The loss of a container that may have read a torn epoch, whatever it has made of it; `how` it came to that."""
+    return Loss(cause=LossCause.EPOCH_TORN, reason=how)
+
+
 def loss_of_ending(ending: Ending) -> Loss | None:
     """The loss that `ending` was; None where it is the algorithm's own, to be judged by its exit code."""
     state = ending.state

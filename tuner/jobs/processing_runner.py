@@ -14,6 +14,7 @@ from contracts.outcome import (
 )
 from contracts.processing import ProcessingJobSpec
 from tuner.engine.protocol import HOME_LABEL, PROCESSING_JOB_LABEL, Engine
+from tuner.engine.witness import Witness
 from tuner.errors import ChannelError, EngineRejected, GpuTaken, ResourceNotFound, TunerError
 from tuner.jobs.activity import Activity
 from tuner.jobs.background import Background, EngineThreads
@@ -24,8 +25,11 @@ from tuner.jobs.disks import Disks, ReadDisk, read_disk
 from tuner.jobs.folder import JobFolder
 from tuner.jobs.gpu_leases import GpuLeases
 from tuner.jobs.hosts import RunningHost, RunningHosts, Starting, take_in_logs
-from tuner.jobs.log_intake import LogIntake
+from tuner.jobs.job_losses import JobLosses
+from tuner.jobs.log_intake import LogIntake, end_of_log
 from tuner.jobs.log_record import LogRecord
+from tuner.jobs.losses import endings_of
+from tuner.jobs.outcomes import Loss, loss_of_ending, loss_of_missing, loss_of_refusal, needs_room
 from tuner.jobs.preparation import Preparation
 from tuner.jobs.processing_containers import channel_of, processing_containers
 from tuner.jobs.processing_outputs import ContinuousOutputs, Delivery, deliver_outputs, read_message
@@ -64,6 +68,7 @@ class ProcessingRunner:
         *,
         leases: GpuLeases,
         executor: Executor | None = None,
+        witness: Witness | None = None,
         read_disk: ReadDisk = read_disk,
     ) -> None:
         self._store = store
@@ -72,6 +77,8 @@ class ProcessingRunner:
         self._clock = clock
         self._activity = activity
         self._leases = leases
+        self._witness = witness or Witness()
+        self._losses = JobLosses(store, _KIND, clock)
         self._executor = executor or ThreadPoolExecutor(_TRANSFER_THREADS, "transfers of processing jobs")
         self._threads = EngineThreads(
             executor=executor or ThreadPoolExecutor(ENGINE_CALLS, "engine calls of processing jobs"), activity=activity
@@ -138,11 +145,7 @@ class ProcessingRunner:
                 self._end(job, JobStatus.STOPPED, job.failure_reason)
             return
         if creation is None or creation.is_to_begin:
-            if (full := self._disks.why_wait()) is not None:
-                self._store.change_job_message(_KIND, job.name, full)
-                return
-            if (wait := self._leases.obtain(job.name, job.gpu_count, _KIND)) is not None:
-                self._store.change_job_message(_KIND, job.name, wait.message)
+            if not self._may_begin(job):
                 return
             creation = creation or self._begin_creation(spec)
             if creation.is_to_begin:
@@ -155,7 +158,7 @@ class ProcessingRunner:
             return
         except (EngineRejected, ChannelError, S3Error, OSError) as error:
             del self._creations[job.name]
-            self._end(job, JobStatus.FAILED, f"ClientError: {error}")
+            self._refused(job, spec, error, FailureKind.CLIENT)
             return
         if created is None:
             return
@@ -163,6 +166,17 @@ class ProcessingRunner:
         self._store.record_job_start(_KIND, job.name, now=self._clock())
         self._starting.begin(job.name, created.container_ids)
         self._adopt(self._store.job(_KIND, job.name), spec)
+
+    def _may_begin(self, job: JobRecord) -> bool:
+        """Whether a job has room and its GPUs, and no loss is too late; what it waits for is said."""
+        if not self._losses.is_waited_out(job.name):
+            return False
+        wait = self._disks.why_wait()
+        if wait is None and (lease := self._leases.obtain(job.name, job.gpu_count, _KIND)) is not None:
+            wait = lease.message
+        if wait is not None:
+            self._store.change_job_message(_KIND, job.name, wait)
+        return wait is None
 
     def _begin_creation(self, spec: ProcessingJobSpec) -> Creation:
         preparation = Preparation(
@@ -204,37 +218,31 @@ class ProcessingRunner:
         try:
             container_ids = self._starting.take(job.name)
         except EngineRejected as error:
-            self._end(job, JobStatus.FAILED, f"AlgorithmError: {error}")
+            self._refused(job, spec, error, FailureKind.ALGORITHM)
             return
         if container_ids is None:
-            self._lost(job, spec)
+            self._lost(job, spec, loss_of_missing())
             return
         self._running[job.name] = RunningHosts(
             self._engine,
-            [
-                RunningHost(
-                    name=host.name,
-                    container_id=container_ids[host.name],
-                    intake=LogIntake(
-                        engine=self._engine,
-                        container_id=container_ids[host.name],
-                        log_file=self._folder(job.name).log(host.name),
-                        activity=self._activity,
-                        record=LogRecord(
-                            self._store,
-                            kind=_KIND,
-                            job=job.name,
-                            host=host.name,
-                            container=container_ids[host.name],
-                        ),
-                    ),
-                )
-                for host in spec.hosts
-            ],
+            [self._followed(job.name, host.name, container_ids[host.name]) for host in spec.hosts],
             self._threads,
         )
         self._continuous[job.name] = ContinuousOutputs(spec, self._folder(job.name))
         self._continuous[job.name].start()
+
+    def _followed(self, job: str, host: str, container_id: str) -> RunningHost:
+        start = self._store.job_log_start(_KIND, job, host)
+        record = LogRecord(self._store, kind=_KIND, job=job, host=host, container=container_id, first_line=start.lines)
+        intake = LogIntake(
+            engine=self._engine,
+            container_id=container_id,
+            log_file=self._folder(job).log(host),
+            activity=self._activity,
+            record=record,
+            start=start,
+        )
+        return RunningHost(name=host, container_id=container_id, intake=intake)
 
     def _watch(self, job: JobRecord, spec: ProcessingJobSpec, running: RunningHosts) -> None:
         now = self._clock()
@@ -263,8 +271,9 @@ class ProcessingRunner:
         if _has_filled_a_disk(job):
             self._fail_for_disk(job, spec)
             return
-        if running.is_one_lost:
-            self._lost(job, spec)
+        loss = loss_of_missing() if running.is_one_lost else self._loss(job, running)
+        if loss is not None:
+            self._lost(job, spec, loss)
             return
         self._store.record_job_exit(_KIND, job.name, running.exit_code)
         self._finish(self._store.job(_KIND, job.name), spec)
@@ -285,13 +294,37 @@ class ProcessingRunner:
         self._clearing[job.name] = Background.of_engine(lambda _: folder.remove_written(spec.hosts), self._threads)
         self._end(job, JobStatus.FAILED, job.failure_reason)
 
-    def _lost(self, job: JobRecord, spec: ProcessingJobSpec) -> None:
+    def _loss(self, job: JobRecord, running: RunningHosts) -> Loss | None:
+        """The loss that the end of a job's containers was, if nobody has asked for it."""
+        if job.status is JobStatus.STOPPING:
+            return None
+        endings = endings_of(
+            running,
+            self._witness,
+            gpus=self._store.leased_gpus(job.name, _KIND),
+            unexplained_kills=self._losses.unexplained_kills(job.name),
+        )
+        return next((loss for ending in endings if (loss := loss_of_ending(ending)) is not None), None)
+
+    def _refused(self, job: JobRecord, spec: ProcessingJobSpec, error: Exception, kind: FailureKind) -> None:
+        """What the containers need could not be had, or the engine refused to create or start one."""
+        if (loss := loss_of_refusal(error)) is not None:
+            self._lost(job, spec, loss)
+        else:
+            self._end(job, JobStatus.FAILED, kind.reason(str(error)))
+
+    def _lost(self, job: JobRecord, spec: ProcessingJobSpec, loss: Loss) -> None:
+        """A job has lost its containers: it starts again, unless it was to stop or has done so too often."""
         if _has_filled_a_disk(job):
             self._fail_for_disk(job, spec)
-        elif job.status is JobStatus.STOPPING:
+            return
+        if job.status is JobStatus.STOPPING:
             self._end(job, JobStatus.STOPPED, job.failure_reason)
-        else:
-            self._end(job, JobStatus.FAILED, "InternalServerError: a container was removed from outside")
+            return
+        starts = {host.name: end_of_log(self._folder(job.name).log(host.name)) for host in spec.hosts}
+        if (failed := self._losses.record(job.name, loss, starts)) is not None:
+            self._end(job, JobStatus.FAILED, failed)
+        self._activity.set()
 
     def _finish(self, job: JobRecord, spec: ProcessingJobSpec) -> None:
         """Deliver what the containers left, in the background; then record the outcome, and let them be removed.
@@ -312,6 +345,8 @@ class ProcessingRunner:
             delivery.result()
             message = read_message(self._folder(job.name), spec.hosts)
         except (TunerError, OSError) as error:
+            if needs_room(error):
+                raise  # the job stays as it is: the next process delivers again
             self._end(job, JobStatus.FAILED, f"ClientError: {error}")
         else:
             assert job.exit_code is not None

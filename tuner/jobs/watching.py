@@ -164,7 +164,7 @@ class Watch:
             running.kill()  # it has filled a disk
         elif job.stop_reason is not None:
             self._press_stop(job, running, now)
-        elif running.problem is not None:
+        elif running.problem is not None or running.torn is not None:
             running.kill()  # a container waits for the rest of an epoch, or has read a torn one
         elif job.interruption is Interruption.WITHOUT_NOTICE:
             running.kill()

@@ -18,6 +18,7 @@ from tuner.errors import ContainerNotFound, EngineError, EngineRejected, GpuUnav
 from tuner.jobs.activity import Activity
 from tuner.jobs.log_follower import HandedOver, LogFollower
 from tuner.jobs.log_lines import LineAssembler
+from tuner.jobs.outcomes import Ending, Loss, loss_of_ending, loss_of_missing
 from tuner.serving.calls import Ping
 from tuner.serving.errors import EndpointFailed
 
@@ -123,12 +124,12 @@ class Endpoint:
         if state is None:
             if self._signalled is not None:
                 return False
-            raise self._failure("Its container was removed from outside")
+            raise self._failure("Its container was removed from outside", loss_of_missing())
         if state.status is ContainerStatus.EXITED:
             self._show(self._follower.read_rest(_LAST_LINES_SECONDS), is_last=True)
             if self._signalled is not None:
                 return False
-            raise self._failure(self._exit_words(state))
+            raise self._failure(self._exit_words(state), self._loss(state))
         if self._follower.has_ended:
             self._follower.follow()
         if self._signalled is not None:
@@ -247,8 +248,23 @@ class Endpoint:
         memory = ", for it used more memory than its limit" if state.oom_killed else ""
         return f"Its container exited with code {state.exit_code}{when}{memory}"
 
-    def _failure(self, text: str) -> EndpointFailed:
-        return EndpointFailed(text if text.endswith((".", "?")) else f"{text}.", tuple(self._last_lines))
+    def _loss(self, state: ContainerState) -> Loss | None:
+        """The loss that an end was which nobody asked for.
+
+        The container is looked at several times a second: where an end is only seen when the engine has come up, it
+        had been seen to run just before.
+        """
+        return loss_of_ending(
+            Ending(
+                state=state,
+                signals=self._engine.signals(self._id, state),
+                engine_started=self._engine.started_at(),
+                last_seen=state.finished_at,
+            )
+        )
+
+    def _failure(self, text: str, loss: Loss | None = None) -> EndpointFailed:
+        return EndpointFailed(text if text.endswith((".", "?")) else f"{text}.", tuple(self._last_lines), loss)
 
 
 def serve(endpoint: Endpoint, times_asked_to_stop: Callable[[], int], wait: Callable[[], None]) -> None:

@@ -14,6 +14,7 @@ TunerError
 
 from contracts.serving import StreamErrorCode
 from tuner.errors import EngineRejected, TunerError, ValidationError
+from tuner.jobs.outcomes import Loss
 
 
 class ModelArchiveError(TunerError):
@@ -23,12 +24,13 @@ class ModelArchiveError(TunerError):
 class EndpointFailed(TunerError):
     """A container that does not come into service, or that ends though nobody asked it to.
 
-    `last_lines` are the end of its log.
+    `last_lines` are the end of its log; `loss` says that it ended through no doing of its own.
     """
 
-    def __init__(self, text: str, last_lines: tuple[str, ...] = ()) -> None:
+    def __init__(self, text: str, last_lines: tuple[str, ...] = (), loss: Loss | None = None) -> None:
         super().__init__(text)
         self.last_lines = last_lines
+        self.loss = loss
 
 
 class ModelError(TunerError):

@@ -9,7 +9,7 @@ from typing import Self
 
 from tuner.errors import StoreError
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 _HERE = Path(__file__).parent
 _BUSY_SECONDS = 30.0
 

@@ -8,9 +8,10 @@ from itertools import count as count_up
 from typing import Any
 
 from contracts.jobs import JobKind, JobStatus, check_job_transition
+from contracts.outcome import LossCause
 from tuner.errors import ResourceInUse, ResourceNotFound
 from tuner.store.database import Database
-from tuner.store.records import GpuHolder, GpuLease, JobRecord, gpu_holder
+from tuner.store.records import GpuHolder, GpuLease, JobRecord, LogStart, LossRecord, gpu_holder
 
 
 class JobTable(Database):
@@ -98,7 +99,7 @@ class JobTable(Database):
             )
 
     def record_job_start(self, kind: JobKind, name: str, *, now: float) -> None:
-        """Remember when a job's containers first ran."""
+        """Remember when a job's containers first ran, after a loss of them anew."""
         with self._transaction() as db:
             db.execute(
                 "UPDATE job SET start_time = coalesce(start_time, ?), message = '' WHERE kind = ? AND name = ?",
@@ -109,6 +110,47 @@ class JobTable(Database):
         """Remember the exit code that decides a job's outcome, before its containers are removed."""
         with self._transaction() as db:
             db.execute("UPDATE job SET exit_code = ? WHERE kind = ? AND name = ?", (exit_code, kind, name))
+
+    def record_job_loss(
+        self,
+        kind: JobKind,
+        name: str,
+        cause: LossCause,
+        reason: str,
+        *,
+        now: float,
+        message: str,
+        log_starts: Mapping[str, LogStart],
+    ) -> None:
+        """Remember that a job has lost its containers, why, and where, host by host, its log will go on.
+
+        It has not started then, and its `message` says when it will.
+        """
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO job_loss (kind, job, number, cause, reason, time) VALUES (?, ?,"
+                " (SELECT count(*) + 1 FROM job_loss WHERE kind = ? AND job = ?), ?, ?, ?)",
+                (kind, name, kind, name, cause, reason, now),
+            )
+            db.executemany(
+                "INSERT OR REPLACE INTO job_log_start (kind, job, host, lines, bytes) VALUES (?, ?, ?, ?, ?)",
+                [(kind, name, host, start.lines, start.bytes) for host, start in log_starts.items()],
+            )
+            db.execute(
+                "UPDATE job SET start_time = NULL, message = ? WHERE kind = ? AND name = ?", (message, kind, name)
+            )
+
+    def job_losses(self, kind: JobKind, name: str) -> list[LossRecord]:
+        """Each time that a job lost its containers, in order."""
+        rows = self._db.execute("SELECT * FROM job_loss WHERE kind = ? AND job = ? ORDER BY number", (kind, name))
+        return [LossRecord(cause=LossCause(row["cause"]), reason=row["reason"], time=row["time"]) for row in rows]
+
+    def job_log_start(self, kind: JobKind, name: str, host: str) -> LogStart:
+        """Where the output of a host's container begins in the host's log."""
+        row = self._db.execute(
+            "SELECT lines, bytes FROM job_log_start WHERE kind = ? AND job = ? AND host = ?", (kind, name, host)
+        ).fetchone()
+        return LogStart() if row is None else LogStart(lines=row["lines"], bytes=row["bytes"])
 
     def record_transformed(self, transform_job: str, key: str) -> None:
         """Remember that the output of one input object has been delivered."""

@@ -16,7 +16,7 @@ class LedgerEntry:
     matches, `captures` the numbers that were captured. `gaps` counts the times at which the engine's log was not what
     had been read of it. `is_read_back` says whether the whole log of the ended container was read once more and found
     the same. `stream_bytes` and `digest` are of the engine's encoding; times are the engine's own texts, of the first
-    and the last frame.
+    and the last frame. `seen` is when the container was last known to run, in seconds since the epoch.
     """
 
     kind: JobKind
@@ -37,6 +37,7 @@ class LedgerEntry:
     last_time: str
     stream_bytes: int
     digest: str
+    seen: float | None = None
 
     @property
     def unmatched_lines(self) -> int:

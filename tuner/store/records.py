@@ -162,7 +162,8 @@ class TrainingJobRecord:
 class JobRecord:
     """A processing job or a transform job as it stands. `model` is what a transform job serves: a CreateModel request.
 
-    `start_time` is when its containers first ran; until then `message` may say what it waits for.
+    `start_time` is when its containers first ran, after a loss of them anew; until then `message` may say what it waits
+    for.
     """
 
     kind: JobKind

@@ -1,4 +1,4 @@
--- Version 6. Times are seconds since the epoch. JSON columns hold requests as they were given.
+-- Version 7. Times are seconds since the epoch. JSON columns hold requests as they were given.
 
 -- The service treats tuning-job names as case-insensitive.
 -- `extension` is what the job's search file says, which a request has no word for.
@@ -175,6 +175,29 @@ CREATE TABLE job (
     PRIMARY KEY (kind, name)
 ) STRICT;
 
+-- Each time that a processing job or a transform job lost its containers to something that is no doing of its own, and why.
+CREATE TABLE job_loss (
+    kind   TEXT NOT NULL,
+    job    TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    cause  TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    time   REAL NOT NULL,
+    PRIMARY KEY (kind, job, number),
+    FOREIGN KEY (kind, job) REFERENCES job (kind, name)
+) STRICT, WITHOUT ROWID;
+
+-- Where the output of the container that such a job has now begins in a host's log. Without a row: at its beginning.
+CREATE TABLE job_log_start (
+    kind  TEXT NOT NULL,
+    job   TEXT NOT NULL,
+    host  TEXT NOT NULL,
+    lines INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (kind, job, host),
+    FOREIGN KEY (kind, job) REFERENCES job (kind, name)
+) STRICT, WITHOUT ROWID;
+
 -- The input objects whose output a transform job has delivered.
 CREATE TABLE transformed_object (
     transform_job TEXT NOT NULL,
@@ -183,7 +206,8 @@ CREATE TABLE transformed_object (
 ) STRICT, WITHOUT ROWID;
 
 -- What was read of each container's output, in the transaction that adds the observations found in it: the two never
--- disagree. `stream_bytes` and `digest` are of the engine's own encoding of the log.
+-- disagree. `stream_bytes` and `digest` are of the engine's own encoding of the log. `seen` is when the container was last
+-- known to run.
 CREATE TABLE log_ledger (
     kind          TEXT NOT NULL,
     job           TEXT NOT NULL,
@@ -203,5 +227,6 @@ CREATE TABLE log_ledger (
     last_time     TEXT NOT NULL,
     stream_bytes  INTEGER NOT NULL,
     digest        TEXT NOT NULL,
+    seen          REAL,
     PRIMARY KEY (kind, job, host, container)
 ) STRICT, WITHOUT ROWID;

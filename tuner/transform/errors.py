@@ -2,12 +2,15 @@
 
 TransformError
 ├── ObjectFailed    one input object gets no output; the job goes on with the others, and ends Failed
-└── JobFailed       nothing more can come of the job
+├── JobFailed       nothing more can come of the job
+└── JobLost         its containers were lost to something that it cannot help
 
 What is given up because the job is to end raises `tuner.s3.errors.CalledOff`.
 """
 
 from collections.abc import Sequence
+
+from tuner.jobs.outcomes import Loss
 
 
 class TransformError(Exception):
@@ -31,3 +34,11 @@ class ObjectFailed(TransformError):
 
 class JobFailed(TransformError):
     """Nothing more can come of the job."""
+
+
+class JobLost(TransformError):
+    """Its containers were lost to something that it cannot help; the text says how it looks from inside."""
+
+    def __init__(self, text: str, loss: Loss) -> None:
+        super().__init__(text, "AlgorithmError")
+        self.loss = loss

@@ -15,7 +15,7 @@ from tuner.s3.errors import CalledOff
 from tuner.serving.calls import ping
 from tuner.serving.endpoint import Endpoint, EndpointEvent, EventKind
 from tuner.serving.errors import EndpointFailed
-from tuner.transform.errors import JobFailed, ObjectFailed
+from tuner.transform.errors import JobFailed, JobLost, ObjectFailed
 from tuner.transform.formats import RecordProcessing
 from tuner.transform.inputs import UNREADABLE, InputObject
 from tuner.transform.invocation import Client
@@ -95,7 +95,8 @@ class Host:
         try:
             self._work_through()
         except EndpointFailed as failure:
-            self.failure = JobFailed(str(failure), "AlgorithmError")
+            lost = failure.loss
+            self.failure = JobFailed(str(failure), "AlgorithmError") if lost is None else JobLost(str(failure), lost)
         except Exception as error:  # noqa: BLE001 - the rim of a thread: the job's own thread says it
             self.failure = error
         if self.failure is not None:
@@ -162,6 +163,7 @@ class Host:
                 sender.start()
             while any(sender.is_alive() for sender in self._senders):
                 self._step(endpoint)
+            self._step(endpoint)  # the last request may have failed because the container has ended
         except BaseException:
             queue.call_off()
             raise

@@ -8,19 +8,20 @@ import shutil
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from contracts.channels import Shard
 from contracts.jobs import JobStatus
 from contracts.transform import TransformJobSpec
 from tuner.engine.protocol import Engine
-from tuner.errors import EngineError, EngineUnreachable, GpuTaken, TunerError
+from tuner.errors import ContainerNotFound, EngineError, EngineUnreachable, GpuTaken, TunerError
+from tuner.jobs.outcomes import Loss, loss_of_missing, loss_of_refusal
 from tuner.jobs.sizing import container_size, gpus_by_host
 from tuner.profile import HostProfile
 from tuner.s3.errors import CalledOff
 from tuner.transform.containers import Model, remove_left_over, transform_container
-from tuner.transform.errors import ObjectFailed, TransformError
+from tuner.transform.errors import JobLost, ObjectFailed, TransformError
 from tuner.transform.folder import TransformFolder, transform_folder
 from tuner.transform.host import Host, HostWork
 from tuner.transform.inputs import InputObject, list_inputs
@@ -34,12 +35,16 @@ _MAX_REASON = 1024
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """How a job ended. Without a `status` it goes on later: because of `away` or `taken`, or because it was let go."""
+    """How a job ended. Without a `status` it goes on later: because of `away` or `taken`, or because it was let go.
+
+    Where it was `lost` the `status` and the `reason` are those that it has where that is not believed.
+    """
 
     status: JobStatus | None
     reason: str = ""
     away: EngineUnreachable | None = None
     taken: GpuTaken | None = None
+    lost: Loss | None = None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -128,10 +133,13 @@ class TransformWork:
             self.outcome = Outcome(status=None, away=error)
         except GpuTaken as error:
             self.outcome = Outcome(status=None, taken=error)
+        except JobLost as error:
+            self.outcome = replace(_failed(f"{error.blame}: {error}"), lost=error.loss)
         except TransformError as error:
             self.outcome = _failed(f"{error.blame}: {error}")
         except (EngineError, OSError) as error:
-            self.outcome = _failed(f"InternalServerError: {error}")
+            lost = loss_of_missing() if isinstance(error, ContainerNotFound) else loss_of_refusal(error)
+            self.outcome = replace(_failed(f"InternalServerError: {error}"), lost=lost)
         except TunerError as error:
             self.outcome = _failed(f"ClientError: {error}")
         except Exception as error:  # noqa: BLE001 - the rim of a thread: the job must not wait for ever

@@ -4,9 +4,12 @@ import threading
 from collections.abc import Callable
 
 from contracts.jobs import JobKind, JobStatus
+from contracts.outcome import LossCause
 from contracts.transform import TransformJobSpec
 from tuner.engine.protocol import Engine
 from tuner.jobs.gpu_leases import GpuLeases
+from tuner.jobs.job_losses import JobLosses
+from tuner.jobs.outcomes import Loss
 from tuner.profile import HostProfile
 from tuner.store.records import JobRecord
 from tuner.store.sqlite_store import Store
@@ -40,6 +43,7 @@ class TransformRunner:
         self._clock = clock
         self._activity = activity
         self._leases = leases
+        self._losses = JobLosses(store, JobKind.TRANSFORM, clock)
         self._works: dict[str, TransformWork] = {}
         self._written: dict[str, Progress] = {}
 
@@ -80,6 +84,8 @@ class TransformRunner:
 
     def _begin(self, job: JobRecord) -> TransformWork | None:
         if job.status is not JobStatus.STOPPING:
+            if not self._losses.is_waited_out(job.name):
+                return None
             wait = self._leases.obtain(job.name, job.gpu_count, JobKind.TRANSFORM)
             if wait is not None:
                 self._store.change_job_message(JobKind.TRANSFORM, job.name, wait.message)
@@ -107,7 +113,16 @@ class TransformRunner:
         if outcome.taken is not None:
             self._store.change_job_message(JobKind.TRANSFORM, job.name, f"Waiting: {outcome.taken}")
             self._leases.look_again()
-        if outcome.status is not None:
+        reason: str | None = outcome.reason
+        if outcome.lost is not None and self._is_believed(job, outcome.lost):
+            reason = self._losses.record(job.name, outcome.lost, {})
+        if outcome.status is not None and reason is not None:
             self._store.change_job_status(
-                JobKind.TRANSFORM, job.name, outcome.status, now=self._clock(), failure_reason=outcome.reason
+                JobKind.TRANSFORM, job.name, outcome.status, now=self._clock(), failure_reason=reason
             )
+
+    def _is_believed(self, job: JobRecord, loss: Loss) -> bool:
+        """Whether a job starts again for a loss: not for a second kill by nobody knows whom."""
+        if job.status is JobStatus.STOPPING:
+            return False
+        return loss.cause is not LossCause.UNEXPLAINED_KILL or not self._losses.unexplained_kills(job.name)

@@ -7,7 +7,7 @@ from contracts.jobs import JobKind
 from contracts.transform import TransformJobSpec
 from tuner.engine.images import provide_image
 from tuner.engine.protocol import Engine
-from tuner.errors import GpuUnavailable, ResourceNotFound
+from tuner.errors import GpuUnavailable, ResourceInUse, ResourceNotFound
 from tuner.jobs.sizing import gpu_count
 from tuner.profile import HostProfile
 from tuner.serving.container import check_environment
@@ -51,9 +51,12 @@ def submit_transform_job(
         provide_image(engine, container.image, say)
         if needed:
             engine.check_gpus(container.image, list(gpus[:needed]))
-    store.create_job(
-        JobKind.TRANSFORM, request, now=now, model=model, gpu_count=gpu_count(profile, spec.hosts)
-    )  # says in the service's words that the name is taken, where it is
+    try:
+        store.create_job(JobKind.TRANSFORM, request, now=now, model=model, gpu_count=gpu_count(profile, spec.hosts))
+    except ResourceInUse:  # in the service's words
+        job = store.job(JobKind.TRANSFORM, spec.name)
+        if existing is not None or (job.request, job.model) != (request, model):
+            raise  # else another command has recorded the same job since we looked
     return store.job(JobKind.TRANSFORM, spec.name)
 
 

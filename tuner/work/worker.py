@@ -156,7 +156,8 @@ class Worker:
                 return
             if not has_said:
                 self._say(
-                    "Feeding the Pipe channels of other jobs to the end of their epochs. Ctrl-C lets those jobs fail."
+                    "Feeding the Pipe channels of other jobs to the end of their epochs. After Ctrl-C those jobs start"
+                    " again."
                 )
             has_said = True
             self.step()

@@ -8,7 +8,7 @@ import pytest
 from home_of_fakes import HomeOfFakes
 from job_requests import training_request
 
-from contracts.jobs import SecondaryStatus, StopReason
+from contracts.jobs import JobKind, SecondaryStatus, StopReason
 from contracts.outcome import FailureKind, LossCause
 from tuner.engine.fake_container import FakeContainer
 from tuner.errors import EngineError, EngineFailed, EngineRejected, GpuUnavailable, ImageNotFound
@@ -64,6 +64,17 @@ def restart_engine(home: HomeOfFakes) -> None:
     home.engine.started = home.clock() + 1
 
 
+def shut_down(home: HomeOfFakes) -> None:
+    """The machine is shut down in order: our process ends, then the engine, whose container obeys; later it is up."""
+    began = home.clock()
+    home.step_until(lambda: (home.store.ledger(JobKind.TRAINING, "job-1")[0].seen or 0.0) > began + 60)
+    home.restart()
+    home.clock.now += 8
+    home.engine.finish(home.container_of("job-1"), 0)
+    home.clock.now += 4000
+    home.engine.started = home.clock()
+
+
 def lose_power(home: HomeOfFakes) -> None:
     """The engine finds the container dead when it comes up."""
     home.restart()
@@ -79,6 +90,7 @@ def lose_power(home: HomeOfFakes) -> None:
         (stop, LossCause.CONTAINER_KILLED),
         (remove, LossCause.CONTAINER_REMOVED),
         (restart_engine, LossCause.ENGINE_RESTARTED),
+        (shut_down, LossCause.ENGINE_RESTARTED),
         (lose_power, LossCause.ENGINE_RESTARTED),
     ],
 )
@@ -97,6 +109,22 @@ def test_a_job_that_loses_its_container_goes_on_in_a_fresh_one(
     assert [(1, 0.1), (2, 0.2), (3, 0.3)] == [(o.line, o.value) for o in home.store.observations("job-1")]
     assert 3 == len(log)
     assert any(text.startswith("attempt 1 was lost: ") for text in home.store.warnings("job-1"))
+
+
+def test_a_job_that_came_to_its_end_long_before_a_shutdown_is_not_done_again(
+    make_home: MakeHome, tmp_path: Path
+) -> None:
+    """Nobody watched; but it was last known to run so long before the engine went down that it ended by itself."""
+    home = running_home(make_home, tmp_path)
+    home.restart()
+    home.clock.now += 600
+    home.engine.container(home.container_of("job-1")).write_model()
+    home.engine.finish(home.container_of("job-1"), 0)
+    home.clock.now += 4000
+    home.engine.started = home.clock()
+    job = home.run("job-1")
+
+    assert (SecondaryStatus.COMPLETED, 0) == (job.status, job.losses)
 
 
 def test_the_statuses_of_a_lost_job_are_those_of_the_service(make_home: MakeHome, tmp_path: Path) -> None:

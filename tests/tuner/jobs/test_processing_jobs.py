@@ -9,9 +9,11 @@ import pytest
 from home_of_fakes import HomeOfFakes
 
 from contracts.jobs import JobKind, JobStatus
+from contracts.outcome import LossCause
 from tuner.controller import stop_job
 from tuner.engine.fake_container import FakeContainer
 from tuner.engine.protocol import PROCESSING_JOB_LABEL
+from tuner.errors import EngineError, EngineRejected, GpuUnavailable, ImageNotFound
 from tuner.jobs.folder import JobFolder
 from tuner.store.records import JobRecord
 
@@ -283,3 +285,128 @@ def test_links_that_a_container_planted_are_not_followed(make_home: MakeHome, tm
     run(home)
 
     assert ["real"] == [path.name for path in (tmp_path / "out").iterdir()]
+
+
+def container_of(home: HomeOfFakes) -> str:
+    """The id of the job's only container."""
+    (container,) = home.engine.containers({PROCESSING_JOB_LABEL: "clean"})
+    return container.container_id
+
+
+def obeys(run: FakeContainer) -> Iterator[None]:
+    """Writes an output in two steps; a program that obeys SIGTERM ends with exit code 0, half done."""
+    run.on_signal("SIGTERM", lambda: 0)
+    run.print("begins")
+    run.write(f"{CLEAN}/half", "half")
+    yield
+    run.write(f"{CLEAN}/rest", "rest")
+    run.print("ends")
+
+
+def stop(home: HomeOfFakes) -> None:
+    """`docker stop`, by somebody: the program obeys and says that all is well."""
+    home.engine.signal(container_of(home), "SIGTERM")
+
+
+def remove(home: HomeOfFakes) -> None:
+    """`docker rm -f`, by somebody."""
+    home.engine.remove(container_of(home))
+
+
+def restart_engine(home: HomeOfFakes) -> None:
+    """The engine is stopped, which its program obeys, and comes back."""
+    home.engine.finish(container_of(home), 0)
+    home.engine.started = home.clock() + 1
+
+
+def lose_power(home: HomeOfFakes) -> None:
+    """The engine finds the container dead when it comes up."""
+    home.restart()
+    home.clock.now += 300
+    home.engine.finish(container_of(home), 255)
+    home.engine.started = home.clock() + 0.3
+
+
+@pytest.mark.parametrize(
+    ("lose", "cause"),
+    [
+        (stop, LossCause.CONTAINER_KILLED),
+        (remove, LossCause.CONTAINER_REMOVED),
+        (restart_engine, LossCause.ENGINE_RESTARTED),
+        (lose_power, LossCause.ENGINE_RESTARTED),
+    ],
+)
+def test_a_job_that_loses_its_container_starts_again(
+    make_home: MakeHome, tmp_path: Path, lose: Callable[[HomeOfFakes], None], cause: LossCause
+) -> None:
+    """Nothing of the half that was written is delivered; the log goes on, and nothing of it is missing."""
+    home = make_home(obeys)
+    submit(home, tmp_path)
+    home.controller.step()
+    folder = JobFolder(home.profile.processing_folder("clean"))
+    home.step_until(lambda: folder.log().exists() and folder.log().read_text() == "begins\n")
+    lose(home)
+    home.step_until(lambda: len(home.store.job_losses(JobKind.PROCESSING, "clean")) == 1)
+    waiting = home.store.job(JobKind.PROCESSING, "clean")
+    job = run(home)
+
+    assert (JobStatus.IN_PROGRESS, None) == (waiting.status, waiting.start_time)
+    assert waiting.message.startswith("Starts again in 10 s: ")
+    assert [cause] == [loss.cause for loss in home.store.job_losses(JobKind.PROCESSING, "clean")]
+    assert (JobStatus.COMPLETED, 0) == (job.status, job.exit_code)
+    assert ["half", "rest"] == sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert "begins\nbegins\nends\n" == folder.log().read_text()
+    assert [(0, 1), (1, 2)] == [
+        (entry.first_line, entry.lines) for entry in home.store.ledger(JobKind.PROCESSING, "clean")
+    ]
+    assert not home.engine.containers({})
+
+
+def test_a_job_that_is_lost_again_and_again_fails_at_last(make_home: MakeHome, tmp_path: Path) -> None:
+    """After three fresh starts, and its reason says that it is the machine's doing."""
+    home = make_home(obeys)
+    submit(home, tmp_path)
+
+    def is_lost_for_good() -> bool:
+        for container in home.engine.containers({PROCESSING_JOB_LABEL: "clean"}):
+            home.engine.remove(container.container_id)
+        return home.store.job(JobKind.PROCESSING, "clean").is_finished
+
+    home.step_until(is_lost_for_good)
+
+    assert "InternalServerError: lost for the 4th time: the container was removed from outside" == (
+        home.store.job(JobKind.PROCESSING, "clean").failure_reason
+    )
+
+
+def test_a_lost_job_that_is_asked_to_stop_does_not_start_again(make_home: MakeHome, tmp_path: Path) -> None:
+    """It is Stopped at once, while it waits."""
+    home = make_home(obeys)
+    submit(home, tmp_path)
+    home.controller.step()
+    remove(home)
+    home.step_until(lambda: bool(home.store.job_losses(JobKind.PROCESSING, "clean")))
+    stop_job(home.store, "clean", now=home.clock())
+
+    assert JobStatus.STOPPED is run(home).status
+    assert not home.engine.containers({})
+
+
+@pytest.mark.parametrize(
+    ("method", "error", "starts_again"),
+    [
+        ("create", ImageNotFound("no image"), True),
+        ("start", GpuUnavailable("no GPU"), True),
+        ("create", EngineRejected("invalid mount"), False),
+        ("start", EngineRejected("exec: no such file"), False),
+    ],
+)
+def test_what_the_machine_refuses_is_tried_again_and_what_the_request_is_to_blame_for_is_not(
+    make_home: MakeHome, tmp_path: Path, method: str, error: EngineError, starts_again: bool
+) -> None:
+    """As of training jobs."""
+    home = make_home(cleans)
+    submit(home, tmp_path)
+    home.engine.refuse_next(method, error)
+
+    assert (JobStatus.COMPLETED if starts_again else JobStatus.FAILED) is run(home).status

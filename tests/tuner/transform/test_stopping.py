@@ -1,15 +1,16 @@
 """Transform jobs that are stopped, let go, killed, and gone on with."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from http_servers import Request, Response
 from transform_home import IMAGE, TransformHome
 
-from contracts.jobs import JobStatus
+from contracts.jobs import JobKind, JobStatus
+from contracts.outcome import LossCause
 from tuner.engine.protocol import ContainerSpec
-from tuner.errors import EngineUnreachable
+from tuner.errors import ContainerNotFound, EngineUnreachable
 
 
 class Gate:
@@ -37,6 +38,28 @@ def gate(home: TransformHome) -> Iterator[Gate]:
     home.step_until(lambda: made.is_asked.is_set() and len(home.store.transformed("job")) == 1)
     yield made
     made.opened.set()
+
+
+def lose_whenever_asked(home: TransformHome, lose: Callable[[str], None]) -> None:
+    """Run a job to its end whose container is never in service, and is lost as soon as it has been asked."""
+    is_asked = threading.Event()
+
+    def answer(_: Request) -> Response:
+        is_asked.set()
+        return Response(status=500)
+
+    def is_over() -> bool:
+        if is_asked.is_set():
+            (container,) = home.engine.containers({})
+            lose(container.container_id)
+            is_asked.clear()
+        home.ahead_seconds += 1
+        return home.job().is_finished
+
+    home.server.answer = answer
+    home.write(a="1\n")
+    home.create()
+    home.step_until(is_over)
 
 
 def test_stopping_discards_the_output(home: TransformHome, gate: Gate) -> None:
@@ -100,6 +123,56 @@ def test_an_engine_that_goes_away_loses_nothing(home: TransformHome, gate: Gate)
 
     assert JobStatus.COMPLETED == home.run().status
     assert 1 == home.bodies.count(b"1\n")
+
+
+@pytest.mark.parametrize("lose", ["remove", "stop"])
+def test_a_job_that_loses_its_container_starts_again(home: TransformHome, gate: Gate, lose: str) -> None:
+    """After a while, and what was delivered is not sent again."""
+    (container,) = home.engine.containers({})
+    if lose == "remove":
+        home.engine.remove(container.container_id)
+    else:
+        home.engine.signal(container.container_id, "SIGTERM")
+    home.step_until(lambda: home.job().message.startswith("Starts again in 10 s: "))
+    assert home.job().start_time is None
+    gate.opened.set()
+    home.ahead_seconds = 11.0
+    job = home.run()
+
+    assert (JobStatus.COMPLETED, "") == (job.status, job.failure_reason)
+    assert {"a.csv.out": "1\n", "b.csv.out": "wait\n"} == {
+        name: text.replace("\n\n", "\n") for name, text in home.outputs.items()
+    }
+    assert 1 == home.bodies.count(b"1\n")
+    assert [] == list(home.engine.containers({}))
+
+
+def test_a_job_that_is_lost_again_and_again_fails_at_last(home: TransformHome) -> None:
+    """After three fresh starts, and its reason says that it is the machine's doing."""
+    lose_whenever_asked(home, home.engine.remove)
+
+    assert home.job().failure_reason == (
+        "InternalServerError: lost for the 4th time: the container was removed from outside"
+    )
+
+
+def test_a_container_that_is_gone_before_it_starts_is_lost_too(home: TransformHome) -> None:
+    """Somebody was quick."""
+    home.write(a="1\n")
+    home.engine.refuse_next("start", ContainerNotFound("no such container"))
+    home.create()
+    home.step_until(lambda: home.job().message.startswith("Starts again in 10 s: "))
+    home.ahead_seconds = 11.0
+
+    assert JobStatus.COMPLETED is home.run().status
+
+
+def test_a_second_kill_by_nobody_knows_whom_is_the_container_s_own_doing(home: TransformHome) -> None:
+    """The first may have been the machine's."""
+    lose_whenever_asked(home, lambda container_id: home.engine.finish(container_id, 137))
+
+    assert [LossCause.UNEXPLAINED_KILL] == [loss.cause for loss in home.store.job_losses(JobKind.TRANSFORM, "job")]
+    assert home.job().failure_reason.startswith("AlgorithmError: Its container exited with code 137")
 
 
 def test_failed_objects_are_tried_again_by_the_next_process(home: TransformHome) -> None:
