@@ -259,7 +259,7 @@ FAULTS: Sequence[Fault] = (
         says="processing job: controller killed right before or after every change",
         play=processes.killed_at_a_point,
         cases=every_point,
-        short=spread(2),
+        short=spread(1),
         scene=ProcessingScene,
     ),
     Fault(
@@ -316,7 +316,7 @@ FAULTS: Sequence[Fault] = (
         says="transform job: controller killed right before or after every other change",
         play=processes.killed_at_a_point,
         cases=every_other_point,
-        short=spread(2),
+        short=spread(1),
         scene=TransformScene,
     ),
     Fault(
