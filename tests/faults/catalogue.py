@@ -256,9 +256,9 @@ FAULTS: Sequence[Fault] = (
     ),
     Fault(
         name="processing-kill-point",
-        says="processing job: controller killed right before or after every change",
+        says="processing job: controller killed right before or after every other change",
         play=processes.killed_at_a_point,
-        cases=every_point,
+        cases=every_other_point,
         short=spread(1),
         scene=ProcessingScene,
     ),
