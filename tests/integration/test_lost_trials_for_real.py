@@ -13,7 +13,7 @@ from tuner.engine.protocol import HOME_LABEL, JOB_LABEL
 from tuner.errors import ContainerNotFound
 from tuner.store.sqlite_store import Store
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.every_engine]
 
 #: Half a second, so that there is time to take the container away.
 LEARNS = """
@@ -42,7 +42,7 @@ def test_a_trial_that_loses_every_container_is_tried_again_as_another(
         return second is not None and second.is_finished
 
     with algodock.start("tune", job) as process:
-        wait_until(second_is_lost, "the loss of trial 2", 120)
+        wait_until(lambda: second_is_lost() or process.poll() is not None, "the loss of trial 2", 120)
         run = finish(process)
     shown = algodock.summary("tune")
     trials = {trial["trial"]: trial for trial in shown["trials"]}

@@ -176,6 +176,11 @@ class Probe:
         """The variable of some platforms that says it, where `sending` has that."""
         return {GPUS_VARIABLE: str(len(self.gpus))} if GPUS_VARIABLE in sending.environment else {}
 
+    @property
+    def names_interfaces(self) -> bool:
+        """Whether containers see a network under the `interface_prefix` that it is made with."""
+        return self._engine.facts().names_interfaces
+
     @contextmanager
     def network(self, *, leads_out: bool, interface_prefix: str | None = None) -> Iterator[str]:
         """A private network, by its name; without `leads_out` there is no way out of it."""

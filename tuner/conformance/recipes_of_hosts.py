@@ -24,6 +24,7 @@ _NOT_CLAIMED = "training on several hosts is not claimed (--claim hosts, or an I
 #: What the service's hosts are called by their operating system.
 _UNLIKE = {"algo-1": "ip-10-0-182-41", "algo-2": "ip-10-0-97-203"}
 _OTHER_INTERFACE = "net"
+_NAMED_BY_THE_ENGINE = "this engine gives the interfaces of containers its own names: no other could be tried"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,6 +144,8 @@ def other_interface(bench: Bench) -> Mapping[str, Run] | str:
     """The interface to the other hosts is not eth0."""
     if Claim.HOSTS not in bench.case.claims:
         return _NOT_CLAIMED
+    if not bench.probe.names_interfaces:
+        return _NAMED_BY_THE_ENGINE
     return _run("other interface", bench, _Setting(interface_prefix=_OTHER_INTERFACE))
 
 

@@ -208,7 +208,10 @@ class DockerEngine(EngineConnection):
     def state(self, container_id: str) -> ContainerState:
         """Where the container is in its life; raises ContainerNotFound."""
         with self._api(f"container {container_id}") as api:
-            state = wire.container_state(api.inspect_container(container_id))
+            inspected = api.inspect_container(container_id)
+        if wire.is_removed_unended(inspected):
+            raise ContainerNotFound(f"container {container_id}: it is being removed")
+        state = wire.container_state(inspected)
         if state.status is ContainerStatus.RUNNING:
             return replace(state, memory_peak_bytes=memory_peak(container_id))
         return replace(state, oom_killed=True) if self._has_outgrown_its_memory(container_id, state) else state

@@ -25,6 +25,8 @@ ANSWER_SECONDS = 120
 
 #: What engines say where a container or a network has the name already.
 _NAME_TAKEN = re.compile(r"name .*(already in use|already exists|already used)")
+#: What Podman says, under a status of 500, where a container is removed while it answers.
+_GONE_MEANWHILE = re.compile(r"no such container|does not exist in database", re.IGNORECASE)
 _NOTHING_LISTENS = {errno.ENOENT, errno.ECONNREFUSED}
 
 #: Foreign errors and ours, specific first.
@@ -74,7 +76,7 @@ def engine_errors(action: str, host: str) -> Iterator[None]:
         if ours is EngineUnreachable:
             raise _unreachable(exc, host) from exc
         if ours is EngineRejected and isinstance(exc, docker.errors.APIError) and exc.is_server_error():
-            ours = EngineFailed
+            ours = ContainerNotFound if _GONE_MEANWHILE.search(own_words(exc)) else EngineFailed
         raise ours(f"{action}: {own_words(exc)}") from exc
 
 

@@ -39,6 +39,7 @@ def podman_facts(facts: EngineFacts, told: Mapping[str, Any]) -> EngineFacts:
         limits_cpus="cpu" in controllers,
         limits_processes="pids" in controllers,
         has_user_mode_network=bool((host.get("slirp4netns") or {}).get("executable")),
+        names_interfaces=False,  # it leaves out the option for that without a word
     )
 
 

@@ -226,7 +226,7 @@ class EngineFacts:
 
     `limits_memory`, `limits_cpus` and `limits_processes` are whether it can hold a container to such a limit.
     `is_rootless` is whether it runs as an ordinary user; `has_user_mode_network` whether it can give each container a
-    network stack of its own, outside the kernel.
+    network stack of its own, outside the kernel; `names_interfaces` whether it heeds an `interface_prefix`.
     """
 
     name: str
@@ -243,6 +243,7 @@ class EngineFacts:
     is_podman: bool = False
     is_rootless: bool = False
     has_user_mode_network: bool = False
+    names_interfaces: bool = True
 
 
 #: Told of a pull's progress, in the engine's own words, for instance "Downloading 12.3 MB of 50.0 MB".

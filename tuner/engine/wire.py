@@ -44,7 +44,10 @@ _FRACTION = re.compile(r"\.(\d+)")
 
 _STATUSES = {
     "created": ContainerStatus.CREATED,
+    "configured": ContainerStatus.CREATED,  # Podman's, as the next one: not created in every respect yet
+    "initialized": ContainerStatus.CREATED,
     "running": ContainerStatus.RUNNING,
+    "stopping": ContainerStatus.RUNNING,  # Podman's: told to end, and not at its end
     "paused": ContainerStatus.RUNNING,
     "restarting": ContainerStatus.RUNNING,
 }
@@ -173,6 +176,12 @@ def container_state(inspected: Mapping[str, Any]) -> ContainerState:
     )
 
 
+def is_removed_unended(inspected: Mapping[str, Any]) -> bool:
+    """Whether a container is being removed that has not ended: its exit code is 0 then, and means nothing."""
+    state = inspected["State"]
+    return state["Status"] == "removing" and seconds(state.get("FinishedAt", "")) is None
+
+
 def writings(inspected: Mapping[str, Any], *, log_bytes: int | None) -> Writings:
     """What a container has written, in what the engine says of it when asked for sizes too."""
     mounts = inspected.get("Mounts") or ()
@@ -213,7 +222,7 @@ def signals_until(events: Iterable[Mapping[str, Any]], state: ContainerState, la
 
 
 def _status(name: str) -> ContainerStatus:
-    return _STATUSES.get(name, ContainerStatus.EXITED)  # exited, removing, dead
+    return _STATUSES.get(name, ContainerStatus.EXITED)  # exited, stopped, removing, dead
 
 
 def published_address(inspected: Mapping[str, Any], port: int) -> Address | None:

@@ -14,8 +14,8 @@ import urllib3
 
 from tuner.engine import docker_engine
 from tuner.engine.docker_engine import DockerEngine
-from tuner.engine.docker_errors import translation
-from tuner.errors import ContainerNotFound, EngineError, EngineRejected, EngineUnreachable, ImageNotFound
+from tuner.engine.docker_errors import engine_errors, translation
+from tuner.errors import ContainerNotFound, EngineError, EngineFailed, EngineRejected, EngineUnreachable, ImageNotFound
 
 
 def exceptions_of(module: ModuleType) -> list[type[Exception]]:
@@ -61,6 +61,23 @@ def test_a_refusal_is_told_from_an_engine_that_is_not_there(
 ) -> None:
     """The first has an answer; and a mistake of ours is neither."""
     assert ours == translation(foreign)
+
+
+@pytest.mark.parametrize(
+    ("said", "ours"),
+    [
+        ("container 1f: container 1f does not exist in database: no such container", ContainerNotFound),
+        ("open /run/1f: input/output error", EngineFailed),
+    ],
+)
+def test_a_container_that_goes_while_the_engine_answers_is_gone(said: str, ours: type[EngineError]) -> None:
+    """Podman says so under the status of its own failures."""
+    answer = requests.Response()
+    answer.status_code = 500
+
+    with pytest.raises(EngineError, match=f"container 1f: {said}") as caught, engine_errors("container 1f", "here"):
+        raise docker.errors.APIError("500", response=answer, explanation=said)
+    assert ours is type(caught.value)
 
 
 def test_a_missing_socket_is_explained(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_the_limits_are_those_of_the_groups_that_podman_was_given() -> None:
     facts = podman_facts(FACTS, told)
     spec = ContainerSpec(name="c", image="i", environment={}, labels={}, memory_bytes=1, cpus=1.0)
 
-    assert (True, True) == (facts.is_podman, facts.is_rootless)
+    assert (True, True, False) == (facts.is_podman, facts.is_rootless, facts.names_interfaces)
     assert (False, False, True) == (facts.limits_memory, facts.limits_cpus, facts.limits_processes)
     assert replace(spec, memory_bytes=None, cpus=None) == wire.within_limits(spec, facts)
     assert spec == wire.within_limits(spec, FACTS)

@@ -145,6 +145,39 @@ def test_a_container_that_could_not_be_started_has_no_exit_code() -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ("configured", ContainerStatus.CREATED),
+        ("initialized", ContainerStatus.CREATED),
+        ("stopping", ContainerStatus.RUNNING),
+        ("stopped", ContainerStatus.EXITED),
+        ("removing", ContainerStatus.EXITED),
+    ],
+)
+def test_what_only_podman_calls_a_state_is_one_of_ours(status: str, expected: ContainerStatus) -> None:
+    """A container on its way to an end has no exit code, though Podman writes 0."""
+    state = wire.container_state({"State": {"Status": status, "ExitCode": 0}})
+
+    assert expected == state.status
+    assert (0 if expected is ContainerStatus.EXITED else None) == state.exit_code
+
+
+@pytest.mark.parametrize(
+    ("status", "finished", "expected"),
+    [
+        ("removing", "0001-01-01T00:00:00Z", True),
+        ("removing", "2026-11-24T05:41:17.5Z", False),
+        ("exited", "0001-01-01T00:00:00Z", False),
+    ],
+)
+def test_the_exit_code_of_what_is_removed_before_its_end_means_nothing(
+    status: str, finished: str, expected: bool
+) -> None:
+    """It is 0, as of a container that did well."""
+    assert expected == wire.is_removed_unended({"State": {"Status": status, "ExitCode": 0, "FinishedAt": finished}})
+
+
+@pytest.mark.parametrize(
     ("ports", "expected"),
     [
         (None, None),
