@@ -67,6 +67,9 @@ _REGISTRY_SECONDS = 15
 _NOT_RUNNING = re.compile(r"is not running|can only kill running containers")
 #: The option of Docker's bridge networks that names the interface inside containers.
 _INTERFACE_PREFIX = "com.docker.network.container_iface_prefix"
+#: What Podman says where the interface of another container goes while it looks for a free subnet, and how often it is
+#: asked then: the next time it may look at a quiet moment.
+_INTERFACE_GONE, _NETWORK_ATTEMPTS = "no such network interface", 5
 #: The exit code of SIGKILL.
 _KILLED = 137
 #: How long after a container has ended the engine notes the signal that has ended it, in seconds; measured: 2 ms.
@@ -336,19 +339,18 @@ class DockerEngine(EngineConnection):
         self, name: str, labels: Mapping[str, str], *, internal: bool, interface_prefix: str | None = None
     ) -> str:
         """Create a private network and return its id; raises EngineRejected."""
+        options = None if interface_prefix is None else {_INTERFACE_PREFIX: interface_prefix}
         with self._api(f"create network {name}") as api:
-            try:
-                made = api.create_network(
-                    name,
-                    driver="bridge",
-                    options=None if interface_prefix is None else {_INTERFACE_PREFIX: interface_prefix},
-                    internal=internal,
-                    labels=dict(labels),
-                    check_duplicate=True,
-                )
-            except docker.errors.APIError as exc:
-                raise_if_taken(exc, name)
-                raise
+            for attempts_left in reversed(range(_NETWORK_ATTEMPTS)):
+                try:
+                    made = api.create_network(
+                        name, "bridge", options, internal=internal, labels=dict(labels), check_duplicate=True
+                    )
+                    break
+                except docker.errors.APIError as exc:
+                    raise_if_taken(exc, name)
+                    if not attempts_left or _INTERFACE_GONE not in own_words(exc):
+                        raise
             return str(made["Id"])
 
     def networks(self, labels: Mapping[str, str | None]) -> Sequence[NetworkSummary]:

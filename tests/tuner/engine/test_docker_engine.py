@@ -4,6 +4,7 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
 
@@ -63,6 +64,13 @@ def test_a_refusal_is_told_from_an_engine_that_is_not_there(
     assert ours == translation(foreign)
 
 
+def server_error(said: str) -> docker.errors.APIError:
+    """An answer with the status of an engine's own failure."""
+    answer = requests.Response()
+    answer.status_code = 500
+    return docker.errors.APIError("500", response=answer, explanation=said)
+
+
 @pytest.mark.parametrize(
     ("said", "ours"),
     [
@@ -72,11 +80,8 @@ def test_a_refusal_is_told_from_an_engine_that_is_not_there(
 )
 def test_a_container_that_goes_while_the_engine_answers_is_gone(said: str, ours: type[EngineError]) -> None:
     """Podman says so under the status of its own failures."""
-    answer = requests.Response()
-    answer.status_code = 500
-
     with pytest.raises(EngineError, match=f"container 1f: {said}") as caught, engine_errors("container 1f", "here"):
-        raise docker.errors.APIError("500", response=answer, explanation=said)
+        raise server_error(said)
     assert ours is type(caught.value)
 
 
@@ -183,6 +188,28 @@ class TestBrokenConnections:
             payloads = [frame.payload for frame in engine.frames("c", follow=True)]
 
         assert [b"hello"] == payloads
+
+    @pytest.mark.parametrize(("refusals", "is_made"), [(1, True), (4, True), (5, False)])
+    def test_a_network_is_asked_for_again_where_an_interface_went(
+        self, served: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusals: int, is_made: bool
+    ) -> None:
+        """Podman looks at all interfaces while those of other containers come and go; it is not asked for ever."""
+        asked: list[str] = []
+
+        def create_network(_: object, name: str, *__: object, **___: object) -> dict[str, str]:
+            asked.append(name)
+            if len(asked) <= refusals:
+                raise server_error("route ip+net: no such network interface")
+            return {"Id": "1f"}
+
+        monkeypatch.setattr(docker.APIClient, "create_network", create_network)
+        with (
+            DockerEngine(f"unix://{tmp_path}/e.sock") as engine,
+            nullcontext() if is_made else pytest.raises(EngineFailed),
+        ):
+            assert "1f" == engine.create_network("n", {}, internal=True)
+
+        assert ["n"] * min(refusals + 1, 5) == asked
 
 
 def test_the_sdk_is_imported_by_the_adapter_and_its_errors_alone() -> None:
