@@ -10,10 +10,10 @@ SIDE_BY_SIDE := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 JOB   := examples/cifar10/tuning-job.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tune test test-podman faults check format lock image image-gpu doctor clean
+.PHONY: help setup tune test test-podman test-podman-all faults check format lock image image-gpu doctor clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## prepare this machine: virtual environment, Docker engine, CIFAR-10, reference image
 	@$(SETUP) venv engine base-image cifar10 reference-image
@@ -27,10 +27,19 @@ test: ## every check and every test, with real containers and a real browser
 	$(BIN)/pytest $(SIDE_BY_SIDE)
 	@$(MAKE) --no-print-directory test-podman
 
-test-podman: ## the tests that every engine has to pass, on Podman: as root, then as an ordinary user
+test-podman: ## what keeps containers apart, and each kind of job once, on Podman: as root, then as an ordinary user
 	@$(SETUP) venv test-tools podman
-	bootstrap/on-podman.sh rootful $(BIN)/pytest $(SIDE_BY_SIDE) tests/integration -m every_engine
-	bootstrap/on-podman.sh rootless $(BIN)/pytest $(SIDE_BY_SIDE) tests/integration -m every_engine -p no:cacheprovider
+	$(call on_podman,every_engine)
+
+test-podman-all: ## the same with all tests of a real engine but those of Docker alone (takes long)
+	@$(SETUP) venv engine base-image cifar10 reference-image test-tools podman podman-images
+	$(call on_podman,docker and not docker_only and not gpu_hook)
+
+# The tests of one expression of markers on both.
+define on_podman
+bootstrap/on-podman.sh rootful $(BIN)/pytest $(SIDE_BY_SIDE) tests/integration -m "$(1)"
+bootstrap/on-podman.sh rootless $(BIN)/pytest $(SIDE_BY_SIDE) tests/integration -m "$(1)" -p no:cacheprovider
+endef
 
 faults: ## inject every fault for real and print what is lost (an hour; goes on where it was ended): docs/faults.md
 	@$(SETUP) venv engine

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Prepares a machine for Algodock, step by step; `make setup` runs all that `make tune` needs.
 #
-#   bootstrap/setup.sh STEP...      steps: venv engine base-image cifar10 reference-image test-tools podman
+#   bootstrap/setup.sh STEP...      steps: venv engine base-image cifar10 reference-image test-tools podman podman-images
 #
 # Each step looks first, does only what is missing, and can be interrupted at any time: whatever takes long happens in
 # .setup/tmp and is moved into place when it is complete. Where it may not install (not root, not Debian or Ubuntu) it
@@ -16,7 +16,8 @@ export SETUP_HOME SETUP_TMP VENV_PYTHON
 
 # shellcheck source=bootstrap/say.sh
 . bootstrap/say.sh
-for step in venv engine base-image cifar10 reference-image test-tools podman; do
+STEPS="venv engine base-image cifar10 reference-image test-tools podman podman-images"
+for step in $STEPS; do
   # shellcheck source=/dev/null
   . "bootstrap/steps/$step.sh"
 done
@@ -40,9 +41,9 @@ main() {
   trap 'say "interrupted; start it again to go on"; exit 130' INT TERM
   for step in "$@"; do
     mkdir -p "$SETUP_TMP"
-    case $step in
-      venv | engine | base-image | cifar10 | reference-image | test-tools | podman) "step_${step//-/_}" ;;
-      *) fail "there is no step called '$step'" "The steps: venv engine base-image cifar10 reference-image test-tools podman" ;;
+    case " $STEPS " in
+      *" $step "*) "step_${step//-/_}" ;;
+      *) fail "there is no step called '$step'" "The steps: $STEPS" ;;
     esac
   done
   say "ready after ${SECONDS} s"

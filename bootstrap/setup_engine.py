@@ -6,10 +6,12 @@ Usage, in a shell:
     python bootstrap/setup_engine.py label IMAGE LABEL       print its value, perhaps empty; exit code 1 without IMAGE
     python bootstrap/setup_engine.py pull IMAGE TAG          pull IMAGE where its registry can be reached; call it TAG
     python bootstrap/setup_engine.py import TAG LABEL=VALUE  a root filesystem as tar on standard input becomes TAG
+    python bootstrap/setup_engine.py copy ADDRESS IMAGE...   the engine at ADDRESS has the images as this one has
     python bootstrap/setup_engine.py remove IMAGE
 """
 
 import argparse
+import contextlib
 import json
 import re
 import sys
@@ -23,6 +25,8 @@ import requests
 
 #: Seconds. A registry that nothing leads to must not hold up the set-up.
 REGISTRY_TIMEOUT = 15
+#: Seconds in which an engine that takes or gives an image has to say something.
+COPY_TIMEOUT = 600
 #: How much of an account is shown where it ends in an error.
 LAST_LINES = 15
 #: The lines of a build's account that are shown while it goes on: those of the steps that can take a while.
@@ -99,6 +103,23 @@ def import_root(tag: str, label: str) -> None:
         raise docker.errors.DockerException(outcome["error"])
 
 
+def copy(address: str, images: Iterable[str]) -> None:
+    """Give the engine at `address` the images that it has not, or has another of that name instead of."""
+    here, there = connect(COPY_TIMEOUT), docker.DockerClient(base_url=address, timeout=COPY_TIMEOUT)
+    for name in images:
+        image = here.images.get(name)
+        before = there.images.list(name)
+        if image.id in [one.id for one in before]:
+            continue
+        for _ in there.api.load_image(image.save(named=name)):  # raises what the other engine has against it
+            pass
+        for old in before:
+            # It has no name now; what still uses it keeps it.
+            with contextlib.suppress(docker.errors.APIError):
+                there.images.remove(old.id)
+        print(f"[setup] {name} is copied to {address}", flush=True)
+
+
 def main() -> int:
     """Run one of the verbs above; the exit code says how it went."""
     parser = argparse.ArgumentParser(prog=Path(__file__).name)
@@ -113,6 +134,9 @@ def main() -> int:
     importing = verbs.add_parser("import")
     importing.add_argument("tag")
     importing.add_argument("label")
+    copying = verbs.add_parser("copy")
+    copying.add_argument("address")
+    copying.add_argument("images", nargs="+")
     verbs.add_parser("remove").add_argument("image")
     asked = parser.parse_args()
     try:
@@ -128,6 +152,8 @@ def main() -> int:
                 return 0 if pull(asked.image, asked.tag) else 1
             case "import":
                 import_root(asked.tag, asked.label)
+            case "copy":
+                copy(asked.address, asked.images)
             case "remove":
                 connect().images.remove(asked.image)
     except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:

@@ -12,7 +12,7 @@ from shell_image import import_shell_image
 
 from tuner.engine.docker_engine import DockerEngine
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.docker_only("a Docker engine of the test's own is killed")]
 
 COUNTS = "for i in 1 2 3 4 5 6 7 8 9; do echo validation: accuracy=0.$i; sleep 0.3; done"
 

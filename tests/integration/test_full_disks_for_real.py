@@ -15,7 +15,7 @@ from small_disks import small_disk
 
 from tuner.engine.docker_engine import DockerEngine
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.docker_only("a Docker engine of the test's own has a small disk")]
 
 _MEGABYTES = 128
 #: Half of the disk, so that its last quarter is left for a busy machine to notice.

@@ -16,7 +16,7 @@ from tuner.leftovers.removal import Remover, empty_as_root
 from tuner.profile import HostProfile
 from tuner.store.sqlite_store import Store
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.every_engine]
 
 #: Nested, hidden, and in the hands of two users, one of whom lets nobody in.
 MAKE_A_MESS = """

@@ -132,6 +132,7 @@ class TestWithTheHook:
 
 
 @pytest.mark.docker
+@pytest.mark.docker_only("Podman is asked for no GPU: it would say nothing")
 class TestWithoutTheHook:
     """On an engine that has no GPU to give; where this machine has one, there is nothing to see here."""
 

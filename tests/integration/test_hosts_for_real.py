@@ -177,6 +177,7 @@ def test_a_container_gets_what_its_instance_type_has(
     assert "ml.p4d.24xlarge has 96 processors, and this machine has" in large.stdout
 
 
+@pytest.mark.every_engine
 def test_a_processing_job_shares_its_input_among_its_hosts(
     algodock: CommandLine, shell_algorithm: ShellAlgorithm, engine: DockerEngine, tmp_path: Path
 ) -> None:

@@ -62,6 +62,7 @@ def members_of(archive: bytes) -> set[str]:
 
 
 @pytest.mark.parametrize("compression", ["GZIP", "NONE"])
+@pytest.mark.every_engine
 def test_a_job_reads_from_s3_and_writes_to_it(
     algodock: CommandLine, shell_algorithm: ShellAlgorithm, bucket: Bucket, tmp_path: Path, *, compression: str
 ) -> None:

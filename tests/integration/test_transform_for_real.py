@@ -94,6 +94,7 @@ def containers_of(engine: DockerEngine, home: Path) -> list[str]:
     return [container.container_id for container in engine.containers({HOME_LABEL: str(home)})]
 
 
+@pytest.mark.every_engine
 def test_a_container_transforms_rows_and_a_bad_one_takes_its_object(
     algodock: CommandLine, engine: DockerEngine, image: str, model: str, tmp_path: Path
 ) -> None:
