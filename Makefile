@@ -41,7 +41,7 @@ bootstrap/on-podman.sh rootful $(BIN)/pytest $(SIDE_BY_SIDE) tests/integration -
 bootstrap/on-podman.sh rootless $(BIN)/pytest $(SIDE_BY_SIDE) tests/integration -m "$(1)" -p no:cacheprovider
 endef
 
-faults: ## inject every fault for real and print what is lost (an hour; goes on where it was ended): docs/faults.md
+faults: ## inject every fault for real and print what is lost (two hours; goes on where it was ended): docs/faults.md
 	@$(SETUP) venv engine
 	$(BIN)/python tests/faults/matrix.py $(ARGUMENTS)
 
