@@ -286,7 +286,8 @@ def kernel(
     (s, m, d), (s, n, d) -> (s, m, n)
     """
     lengthscales = model.lengthscales(thetas)[:, None, :]
-    r = _distances(z / lengthscales, Z / lengthscales)
+    there = Z / lengthscales
+    r = _distances(there if z is Z else z / lengthscales, there)
     r *= _ROOT5
     K: FloatArray = np.exp(-r)
     K *= (1 + r + r * r / 3) * np.exp(thetas[:, -3, None, None])
@@ -312,6 +313,9 @@ def _level(tasks: NDArray[np.int_], Tasks: NDArray[np.int_]) -> FloatArray:
 
 
 def _distances(a: FloatArray, b: FloatArray) -> FloatArray:
-    squared = (a**2).sum(-1)[..., :, None] + (b**2).sum(-1)[..., None, :] - 2 * a @ np.swapaxes(b, -1, -2)
-    distances: FloatArray = np.sqrt(np.maximum(squared, 0.0))
-    return distances
+    there = (b**2).sum(-1)
+    here = there if a is b else (a**2).sum(-1)
+    squared: FloatArray = here[..., :, None] + there[..., None, :]
+    squared -= 2 * a @ np.swapaxes(b, -1, -2)
+    np.maximum(squared, 0.0, out=squared)
+    return np.sqrt(squared, out=squared)

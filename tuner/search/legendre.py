@@ -18,13 +18,13 @@ WAVES = 2
 
 def values(u: FloatArray) -> FloatArray:
     """Of each degree from 1, at places in the unit interval: (..., w) -> (..., degrees, w)."""
-    t = 2 * u - 1
-    square = t * t
     found = np.empty((*u.shape[:-1], len(SIZES), u.shape[-1]))
-    found[..., 0, :] = t
-    found[..., 1, :] = 1.5 * square - 0.5
-    found[..., 2, :] = (2.5 * square - 1.5) * t
-    found[..., 3, :] = (4.375 * square - 3.75) * square + 0.375
+    slope, bend, third, fourth = (found[..., degree, :] for degree in range(len(SIZES)))
+    np.subtract(2 * u, 1, out=slope)
+    square = slope * slope
+    np.subtract(1.5 * square, 0.5, out=bend)
+    np.multiply(2.5 * square - 1.5, slope, out=third)
+    np.add((4.375 * square - 3.75) * square, 0.375, out=fourth)
     return found
 
 

@@ -95,14 +95,18 @@ class Model:
         Polynomials of each number, and an indicator of each text; scaled so that what is no wave has, of each range, a
         variance near 1 / ranges over the cube.
         """
-        polynomials = legendre.values(Z[..., self.columns]) * self._sizes(theta)
+        polynomials = legendre.values(self._numbers(Z))
+        polynomials *= self._sizes(theta)
         numbers = polynomials.reshape(*Z.shape[:-1], self.waves.stop)
+        if self._only_numbers:
+            return numbers
         texts = Z[..., ~self.coordinates.is_number] * math.sqrt(2 / self.coordinates.ranges)
         return np.concatenate([numbers, texts], axis=-1)
 
     def main_effects_slopes(self, theta: FloatArray, Z: FloatArray, weights: FloatArray) -> FloatArray:
         """The derivatives in each number of a sum with `weights`: (..., t), (..., n, d), (..., n, f) -> (..., n, w)."""
-        slopes = legendre.slopes(Z[..., self.columns]) * self._sizes(theta)
+        slopes = legendre.slopes(self._numbers(Z))
+        slopes *= self._sizes(theta)
         by_degree = weights[..., : self.waves.stop].reshape(slopes.shape)
         summed: FloatArray = (by_degree * slopes).sum(-2)
         return summed
@@ -112,8 +116,22 @@ class Model:
         """Which of the main effects are waves of numbers."""
         return slice(legendre.WAVES * len(self.columns), len(legendre.SIZES) * len(self.columns))
 
+    @cached_property
+    def _only_numbers(self) -> bool:
+        return bool(self.coordinates.is_number.all())
+
+    @cached_property
+    def _even_sizes(self) -> FloatArray:
+        sizes: FloatArray = legendre.SIZES / math.sqrt(self.coordinates.ranges)
+        return sizes
+
+    def _numbers(self, Z: FloatArray) -> FloatArray:
+        """The coordinates of `Z` that are numbers; where all are, no copy is made."""
+        return Z if self._only_numbers else Z[..., self.columns]
+
     def _sizes(self, theta: FloatArray) -> FloatArray:
         """What the polynomials of each degree are multiplied by: (..., t) -> (..., 1, degrees, 1)."""
-        sizes = np.tile(legendre.SIZES / math.sqrt(self.coordinates.ranges), (*theta.shape[:-1], 1))
+        sizes = np.empty((*theta.shape[:-1], len(legendre.SIZES)))
+        sizes[...] = self._even_sizes
         sizes[..., legendre.WAVES :] *= np.exp(0.5 * theta[..., -4, None])
         return sizes[..., None, :, None]
