@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.search import pictures, results, warm_start
 from benchmarks.search.catalogue import ENVIRONMENTS, OPTIMISERS
@@ -53,7 +54,10 @@ _CLEARLY = 1.5
 
 @dataclass(frozen=True, kw_only=True)
 class Speeds:
-    """What `seconds` has measured: CPU seconds, seconds by the clock and MiB, by optimiser and observations."""
+    """What `seconds` has measured: CPU seconds, seconds by the clock and MiB, by optimiser and observations.
+
+    The median, where it has measured several times: other programs may have run beside it.
+    """
 
     cpu: dict[str, dict[int, float]]
     wall: dict[str, dict[int, float]]
@@ -90,15 +94,17 @@ def _draw(usual: Figures | None, speeds: Speeds, warm: WarmStartFigures | None) 
 
 
 def _speeds(versions: Mapping[str, Sequence[str]]) -> Speeds:
-    speeds = Speeds(cpu={}, wall={}, memory={}, machines=[])
+    measured: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
+    machines: dict[str, None] = {}
     for entry in results.entries(SECONDS_FILE):
         name = entry["optimiser"]
-        if entry["version"] not in versions.get(name, (entry["version"],)):
-            continue
+        if entry["version"] in versions.get(name, (entry["version"],))[:1]:
+            measured.setdefault((name, entry["observations"]), []).append(entry)
+            machines[entry["machine"]] = None
+    speeds = Speeds(cpu={}, wall={}, memory={}, machines=list(machines))
+    for (name, count), entries in measured.items():
         for by_name, key in ((speeds.cpu, "cpu"), (speeds.wall, "wall"), (speeds.memory, "memory")):
-            by_name.setdefault(name, {})[entry["observations"]] = entry[key]
-        if entry["machine"] not in speeds.machines:
-            speeds.machines.append(entry["machine"])
+            by_name.setdefault(name, {})[count] = statistics.median(entry[key] for entry in entries)
     return speeds
 
 
