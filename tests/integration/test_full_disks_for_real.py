@@ -32,14 +32,16 @@ WORKS = "i=0; while [ $i -lt 40 ]; do echo $i; sleep 0.2; i=$((i + 1)); done; ec
 def cramped(request: pytest.FixtureRequest, engine: DockerEngine) -> Iterator[tuple[Path, str]]:
     """A small disk with everything on it, homes and an engine with a storage driver: the folder, and its address."""
     folder = Path(mkdtemp(prefix="adfull-", dir="/tmp"))
-    with small_disk(folder, _MEGABYTES):
-        private = PrivateEngine(f"--storage-driver={request.param}", images=folder / "engine")
-        private.start()
-        try:
-            yield folder, private.host
-        finally:
-            private.close()
-    folder.rmdir()
+    try:
+        with small_disk(folder, _MEGABYTES):
+            private = PrivateEngine(f"--storage-driver={request.param}", images=folder / "engine")
+            private.start()
+            try:
+                yield folder, private.host
+            finally:
+                private.close()
+    finally:
+        folder.rmdir()
 
 
 Train = Callable[[str], tuple[str, str]]
