@@ -9,6 +9,7 @@ from typing import Any
 
 from algorithm import EPOCHS, FAILING_CODE, RunOfAlgorithm, runs_in, script
 from command_line import write_job
+from greeting_server import GREETS
 from invariants import Invariant, Loss, check, gpu_losses, home_losses
 from scene import GPUS, Scene
 
@@ -43,7 +44,7 @@ class SingleScene(Scene):
             return next(iter(store.jobs(self.kind)), None)
 
     def losses(self, **changes: Any) -> list[Loss]:
-        """With `log_warnings`, the engine may have dropped what the last container printed."""
+        """Its outcome, its outputs, and what its kind has besides; `changes` are of trials, which there are none of."""
         job = self.recorded()
         assert job is not None
         wanted = JobStatus.FAILED if self.fails else JobStatus.COMPLETED
@@ -166,33 +167,10 @@ class ProcessingScene(SingleScene):
             yield f"the log of the last container was not read back: {entries}"
 
 
-#: Answers each row with a greeting, the row ``oops`` with 400, and obeys SIGTERM with exit code 0.
-_GREETS = r"""
-if [ "$1" = serve ]; then
-  trap 'kill $!; exit 0' TERM
-  nc -ll -p 8080 -e /usr/local/bin/train &
-  while :; do wait $!; done
-fi
-read -r method path _
-size=0; cr=$(printf '\r')
-while read -r name value && name=${name%"$cr"} && [ -n "$name" ]; do
-  case "$name" in [Cc]ontent-[Ll]ength:) size=${value%"$cr"} ;; esac
-done
-row=$(head -c "$size"); status=200; body="hello $row"
-case "$method $path $row" in
-  *execution-parameters*) status=404; body= ;;
-  *ping*) body= ;;
-  *oops*) status=400; body="bad row" ;;
-  *) sleep 0.05 ;;
-esac
-printf 'HTTP/1.1 %s X\r\nContent-Length: %s\r\nConnection: close\r\n\r\n%s' "$status" "${#body}" "$body"
-"""
-
-
 class TransformScene(SingleScene):
     """Four objects of three rows; in a job that fails the container refuses a row of the second."""
 
-    script = _GREETS
+    script = GREETS
     job = "batch"
     kind = JobKind.TRANSFORM
     reason = "1 of 4 objects failed"

@@ -9,6 +9,7 @@ from typing import Any
 import cifar10_files
 import pytest
 from command_line import CommandLine, finish, wait_until, write_job
+from greeting_server import GREETS
 from shell_image import ShellAlgorithm
 
 from tuner.engine.docker_engine import DockerEngine
@@ -17,29 +18,6 @@ from tuner.engine.protocol import HOME_LABEL
 pytestmark = pytest.mark.docker
 
 REFERENCE = "algodock/cifar10:cpu"
-
-#: Answers each row with a greeting; the row ``oops`` with 400, and each after the time that the job's environment says.
-GREETS = r"""#!/bin/sh
-if [ "$1" = serve ]; then
-  trap 'echo goodbye; kill $!; exit 0' TERM
-  echo "model: $(cat /opt/ml/model/weights), batch: $SAGEMAKER_BATCH"
-  nc -ll -p 8080 -e /usr/local/bin/train &
-  while :; do wait $!; done
-fi
-read -r method path _
-size=0; cr=$(printf '\r')
-while read -r name value && name=${name%"$cr"} && [ -n "$name" ]; do
-  case "$name" in [Cc]ontent-[Ll]ength:) size=${value%"$cr"} ;; esac
-done
-row=$(head -c "$size"); status=200; body="hello $row"
-case "$method $path $row" in
-  *execution-parameters*) status=404; body= ;;
-  *ping*) body= ;;
-  *oops*) status=400; body="bad row" ;;
-  *) sleep "$EACH" ;;
-esac
-printf 'HTTP/1.1 %s X\r\nContent-Length: %s\r\nConnection: close\r\n\r\n%s' "$status" "${#body}" "$body"
-"""
 
 
 @pytest.fixture
