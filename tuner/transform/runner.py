@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from contracts.jobs import JobKind, JobStatus
 from contracts.outcome import LossCause
@@ -13,9 +14,10 @@ from tuner.jobs.outcomes import Loss
 from tuner.profile import HostProfile
 from tuner.store.records import JobRecord
 from tuner.store.sqlite_store import Store
-from tuner.transform.containers import Model
-from tuner.transform.job import Outcome, TransformWork
 from tuner.transform.progress import Progress, write_progress
+
+if TYPE_CHECKING:
+    from tuner.transform.job import Outcome, TransformWork
 
 #: How long letting go waits for a job's container to be removed.
 _LET_GO_SECONDS = 15.0
@@ -82,7 +84,11 @@ class TransformRunner:
                 self._store.record_transformed(name, work.news.get())
         self._works.clear()
 
-    def _begin(self, job: JobRecord) -> TransformWork | None:
+    def _begin(self, job: JobRecord) -> "TransformWork | None":
+        # What they bring takes longer to import than a command takes otherwise, and few homes have such a job.
+        from tuner.transform.containers import Model  # noqa: PLC0415
+        from tuner.transform.job import TransformWork  # noqa: PLC0415
+
         if job.status is not JobStatus.STOPPING:
             if not self._losses.is_waited_out(job.name):
                 return None
@@ -107,7 +113,7 @@ class TransformRunner:
         self._works[job.name] = work
         return work
 
-    def _end(self, job: JobRecord, outcome: Outcome) -> None:
+    def _end(self, job: JobRecord, outcome: "Outcome") -> None:
         if outcome.away is not None:
             raise outcome.away
         if outcome.taken is not None:

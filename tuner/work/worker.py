@@ -13,38 +13,15 @@ from tuner.jobs.processing_runner import ProcessingRunner
 from tuner.jobs.runner import JobRunner
 from tuner.profile import HostProfile
 from tuner.store.lock import ControllerLock
-from tuner.store.records import JobRecord
 from tuner.store.sqlite_store import Store
 from tuner.submission import Say
+from tuner.transform.runner import TransformRunner
 from tuner.work.interruptions import POLL_SECONDS, Detached, Interruptions
 
 #: How long a run goes on asking an engine that went away, in seconds.
 AWAY_SECONDS = 600.0
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 30.0
-
-
-class MadeWhenNeeded:
-    """A runner of jobs of one kind that is made, by `make`, for the first of them, and has nothing to do before."""
-
-    def __init__(self, make: Callable[[], KindRunner]) -> None:
-        self._make = make
-        self._runner: KindRunner | None = None
-
-    def begin_round(self) -> None:
-        """What there is to do before the jobs are stepped."""
-        if self._runner is not None:
-            self._runner.begin_round()
-
-    def step(self, job: JobRecord) -> None:
-        """Do what there is to do for an unfinished job."""
-        self._runner = self._runner or self._make()
-        self._runner.step(job)
-
-    def close(self) -> None:
-        """Let go of all jobs."""
-        if self._runner is not None:
-            self._runner.close()
 
 
 class Worker:
@@ -177,15 +154,9 @@ class Worker:
         self._engine = engine
         leases = GpuLeases(store, engine, profile, clock, gpus=self._find_gpus(), read_memory=self._read_gpu_memory)
         runner = JobRunner(store, engine, profile, clock, leases)
-
-        def transform_runner() -> KindRunner:
-            from tuner.transform.runner import TransformRunner  # noqa: PLC0415 - few homes need what it brings
-
-            return TransformRunner(store, engine, profile, clock, runner.activity, leases=leases)
-
         others: dict[JobKind, KindRunner] = {
             JobKind.PROCESSING: ProcessingRunner(store, engine, profile, clock, runner.activity, leases=leases),
-            JobKind.TRANSFORM: MadeWhenNeeded(transform_runner),
+            JobKind.TRANSFORM: TransformRunner(store, engine, profile, clock, runner.activity, leases=leases),
         }
         self._controller = Controller(self._store, runner, self._profile, self._clock, others)
         return True
