@@ -138,7 +138,7 @@ def _run(split: Split, setting: Setting, asked: argparse.Namespace) -> None:
     for seed in range(asked.first_seed, asked.first_seed + asked.seeds):
         for name in asked.only or OPTIMISERS:
             installed = version(name)
-            if installed is None or not _can_run(name):
+            if installed is None:
                 continue
             waiting = []
             for problem in chosen:
@@ -176,7 +176,7 @@ def _seconds(asked: argparse.Namespace) -> None:
     print("| --- | --- | --- | --- | --- |")
     for name in asked.only or OPTIMISERS:
         installed = version(name)
-        if installed is None or not _can_run(name):
+        if installed is None:
             continue
         whose = {"optimiser": name, "version": installed, "problem": asked.problem, "machine": machine()}
         try:
@@ -224,11 +224,6 @@ def _page(asked: argparse.Namespace) -> None:
 
     for path in write_page(asked.results, asked.ours):
         print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1024:.0f} KiB")
-
-
-def _can_run(optimiser: str) -> bool:
-    """What was kept tells of environments that may not be on this machine."""
-    return python_of(OPTIMISERS[optimiser].environment).is_file()
 
 
 def _unpack() -> None:

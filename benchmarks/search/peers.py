@@ -89,7 +89,8 @@ def version(optimiser: str) -> str | None:
     if entry.package is None:
         return digest(sorted((ROOT / "tuner" / "search").glob("*.py")))
     versions = BUILD / "environments" / f"{entry.environment}.json"
-    if not versions.is_file():
+    # What was kept tells of environments that may not be on this machine.
+    if not versions.is_file() or not python_of(entry.environment).is_file():
         return None
     found: str | None = json.loads(versions.read_text()).get(entry.package.lower())
     return found
